@@ -1,0 +1,1 @@
+"""A daemon that keeps FreshBooks and the Alternative Payments platform in step."""

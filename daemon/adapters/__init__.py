@@ -1,0 +1,1 @@
+"""With what: the outside world, each part turned into the core's words."""

@@ -1,0 +1,1 @@
+"""FreshBooks over HTTP: authorisation, wire format, calls and webhooks."""

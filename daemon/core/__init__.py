@@ -1,0 +1,1 @@
+"""What to do: the sync rules and the state machine, as plain functions over frozen values."""
