@@ -1,0 +1,53 @@
+# Every task of the project. A bare `make` lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+UV_EXPORT := $(BIN)/uv --no-config export --quiet --no-header --no-annotate --no-emit-project
+
+.PHONY: help demo test check core security lock bench bench-quick clean venv
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo:  ## the whole product on this machine: dashboard, its own Postgres, a local FreshBooks
+	@.ci/bootstrap runtime
+	@$(BIN)/freshbooks-syncd demo
+
+test: venv  ## every test
+	@$(BIN)/pytest -n auto --dist loadgroup $(PYTEST_ARGS)
+
+check: venv  ## style, types, direction of imports, and the core's coverage
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	@$(MAKE) --no-print-directory core
+
+core: venv  ## the core's own tests, which must reach every branch of it
+	$(BIN)/coverage run --data-file=.coverage.core -m pytest -q tests/core
+	$(BIN)/coverage report --data-file=.coverage.core --include='daemon/core/*' --fail-under=100 --skip-covered
+
+security: venv  ## unsafe code, secrets in the tree, and the list of what is shipped (dist/sbom.json)
+	$(BIN)/bandit --quiet --recursive daemon --configfile pyproject.toml
+	@git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook --baseline .ci/secrets.json
+	@mkdir -p dist
+	$(BIN)/cyclonedx-py requirements requirements/runtime.txt --output-file dist/sbom.json
+
+bench: venv  ## our figures beside the peers', in turn, on the same sandbox and Postgres
+	$(BIN)/python -m tests.bench
+
+bench-quick: venv  ## the same in under three minutes
+	$(BIN)/python -m tests.bench --quick
+
+lock: venv  ## resolve pyproject.toml anew and write requirements/*.txt
+	$(BIN)/uv --no-config lock --quiet
+	$(UV_EXPORT) --no-dev --group build --extra embedded --extra speed --output-file requirements/runtime.txt >/dev/null
+	$(UV_EXPORT) --all-extras --all-groups --output-file requirements/dev.txt >/dev/null
+	@! grep -n '://' requirements/*.txt
+
+clean:  ## remove everything that was made here
+	rm -rf .venv .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist uv.lock
+	find daemon tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+venv:
+	@.ci/bootstrap
