@@ -1,0 +1,176 @@
+"""What is still to be read from FreshBooks, as values: passes over listings, the cursor through them, and progress (C3)."""
+
+import enum
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+
+from daemon.core.model import Resource
+from daemon.core.policy import PullPolicy
+
+
+class Feed(enum.StrEnum):
+    """A recurring or one-off run over some listings; each has its own cursor."""
+
+    BACKFILL = "backfill"
+    CLOSING = "closing"
+    PAYMENTS = "payments"
+    INVOICES = "invoices"
+    CENSUS = "census"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pass:
+    """One listing to be read from its first page to its last.
+
+    `issued_from` / `issued_to` bound the record's own date, `updated_from` FreshBooks' `updated` day in US/Eastern (FB API s4.2);
+    None leaves that side open. `deleted` asks for deleted records only, which ordinary lists leave out (FB API s5).
+    """
+
+    resource: Resource
+    deleted: bool = False
+    issued_from: date | None = None
+    issued_to: date | None = None
+    updated_from: date | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cursor:
+    """How far a feed has come: the passes that remain and the next page of the first of them.
+
+    Stored in the transaction that stores the page, so a crash resumes at exactly this page. An empty `queue` means complete.
+    `total` is the record count of the current pass as last told, None before its first page; `pages_done` and `pages_expected` count
+    over the whole run and give a percentage that never goes back. `changed` counts records written in this run. `due_at` is when
+    a complete feed should run again.
+    """
+
+    feed: Feed
+    queue: tuple[Pass, ...] = ()
+    page: int = 1
+    total: int | None = None
+    pages_done: int = 0
+    pages_expected: int = 0
+    percent: int = 0
+    changed: int = 0
+    runs: int = 0
+    began_at: datetime | None = None
+    finished_at: datetime | None = None
+    due_at: datetime | None = None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing remains to be read."""
+        return not self.queue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageFacts:
+    """What one fetched page of the current pass told: its number, the listing's page and record counts, records written."""
+
+    page: int
+    pages: int
+    total: int
+    changed: int
+
+
+def backfill_passes(today: date, pull: PullPolicy) -> tuple[Pass, ...]:
+    """List what the initial sync reads: the last months with everything they need, then all history, newest first (C3).
+
+    The newest range has no end, because FreshBooks allows dates in the future; neighbouring ranges overlap by a day.
+    """
+    recent = _months_before(today, pull.first_months)
+    ranges: list[tuple[date | None, date | None]] = [(recent, None)]
+    end = recent
+    for _ in range(HISTORY_YEARS):
+        start = _months_before(end, 12)
+        ranges.append((start, end + _DAY))
+        end = start
+    ranges.append((None, end + _DAY))
+    people = (
+        Pass(resource=Resource.CUSTOMERS),
+        Pass(resource=Resource.CUSTOMERS, deleted=True),
+        Pass(resource=Resource.CREDITS),
+        Pass(resource=Resource.CREDITS, deleted=True),
+    )
+    return (*people, *(p for bounds in ranges for p in _range_passes(*bounds)))
+
+
+HISTORY_YEARS = 4
+"""How many single years are listed before one last range takes everything older."""
+_DAY = timedelta(days=1)
+
+
+def change_passes(feed: Feed, updated_from: date) -> tuple[Pass, ...]:
+    """List what a recurring feed reads: both visibilities of all that changed since a day; credits in full (P1)."""
+    resources = {
+        Feed.PAYMENTS: (Resource.PAYMENTS,),
+        Feed.INVOICES: (Resource.CUSTOMERS, Resource.INVOICES),
+        Feed.CLOSING: (Resource.CUSTOMERS, Resource.PAYMENTS, Resource.INVOICES),
+    }[feed]
+    passes = _both((resource, updated_from) for resource in resources)
+    if feed is Feed.PAYMENTS:
+        return passes
+    return (*passes, Pass(resource=Resource.CREDITS), Pass(resource=Resource.CREDITS, deleted=True))
+
+
+def census_passes() -> tuple[Pass, ...]:
+    """List everything, changed or not: finds what change passes can miss."""
+    return tuple(
+        Pass(resource=resource, deleted=deleted)
+        for resource in (Resource.CUSTOMERS, Resource.PAYMENTS, Resource.INVOICES, Resource.CREDITS)
+        for deleted in (False, True)
+    )
+
+
+def advance(cursor: Cursor, facts: PageFacts) -> Cursor:
+    """Move past one stored page.
+
+    A listing that shrank while it was read shifted later rows to earlier pages, so the page is read again from one before; a pass
+    ends when its last page is stored.
+    """
+    shrank = cursor.total is not None and facts.total < cursor.total
+    done = cursor.pages_done + 1
+    remaining_here = max(facts.pages - facts.page, 0)
+    expected = max(cursor.pages_expected, done + remaining_here + len(cursor.queue) - 1)
+    moved = replace(
+        cursor,
+        total=facts.total,
+        pages_done=done,
+        pages_expected=expected,
+        changed=cursor.changed + facts.changed,
+        percent=max(cursor.percent, min(99, done * 100 // max(expected, 1))),
+    )
+    if shrank and facts.page > 1:
+        return replace(moved, page=facts.page - 1)
+    if facts.page < facts.pages:
+        return replace(moved, page=facts.page + 1)
+    return replace(moved, queue=moved.queue[1:], page=1, total=None)
+
+
+def start(feed: Feed, passes: tuple[Pass, ...], now: datetime, runs: int = 0) -> Cursor:
+    """Begin a run of a feed."""
+    return Cursor(feed=feed, queue=passes, began_at=now, runs=runs, pages_expected=len(passes))
+
+
+def finish(cursor: Cursor, now: datetime, due_at: datetime | None) -> Cursor:
+    """Close a complete run; its begin time is what the next run's overlap is counted from."""
+    return replace(cursor, finished_at=now, due_at=due_at, percent=100, runs=cursor.runs + 1)
+
+
+def _range_passes(issued_from: date | None, issued_to: date | None) -> tuple[Pass, ...]:
+    return tuple(
+        Pass(resource=resource, deleted=deleted, issued_from=issued_from, issued_to=issued_to)
+        for resource in (Resource.PAYMENTS, Resource.INVOICES)
+        for deleted in (False, True)
+    )
+
+
+def _both(wanted: Iterable[tuple[Resource, date]]) -> tuple[Pass, ...]:
+    return tuple(
+        Pass(resource=resource, deleted=deleted, updated_from=since) for resource, since in wanted for deleted in (False, True)
+    )
+
+
+def _months_before(day: date, months: int) -> date:
+    year, month = divmod(day.year * 12 + day.month - 1 - months, 12)
+    return date(year, month + 1, min(day.day, 28))

@@ -1,0 +1,57 @@
+"""What can go wrong at the edges, named by whose fault it is and carrying what to do next."""
+
+from datetime import timedelta
+
+
+class FreshBooksUnavailable(Exception):
+    """FreshBooks did not answer, or answered that it cannot now: try again later.
+
+    `retry_after` is what FreshBooks asked for. `unsent` is True only when it is provable that nothing of the request left this
+    machine (W4); a time-out, a torn answer or a 5xx is never that. `throttled` marks a 429: the request was refused unread.
+    """
+
+    def __init__(
+        self, message: str, *, retry_after: timedelta | None = None, unsent: bool = False, throttled: bool = False
+    ) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        self.unsent = unsent
+        self.throttled = throttled
+
+
+class FreshBooksRefused(Exception):
+    """FreshBooks understood the request and said no, for good: nothing was written. `errno` is FreshBooks' own (FB API s8.3)."""
+
+    def __init__(self, message: str, *, status: int, errno: int | None = None, field: str | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.errno = errno
+        self.field = field
+
+
+class FreshBooksNotFound(FreshBooksRefused):
+    """FreshBooks has no such record (404, errno 1012)."""
+
+
+class FreshBooksAnswerInvalid(Exception):
+    """FreshBooks answered something that its own documentation does not allow; the whole answer is unusable."""
+
+
+class AuthorizationExpired(Exception):
+    """The access token is no longer accepted; a refresh may help."""
+
+
+class AuthorizationLost(Exception):
+    """The refresh token is spent or revoked: only the partner can mend it, by connecting again (C7)."""
+
+
+class StoreUnavailable(Exception):
+    """Postgres cannot be reached or did not answer in time: the operator's to mend, ours to wait for."""
+
+
+class FenceLost(Exception):
+    """Another process took over, or the claim ran out: whatever was about to be written must not be (W4)."""
+
+
+class SettingsError(Exception):
+    """The operator's settings are wrong; the message is one sentence with the next step."""

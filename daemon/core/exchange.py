@@ -1,0 +1,98 @@
+"""The values that cross the edges: what the adapters hand to the actors and take from them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from daemon.core.model import InvoiceContext, InvoiceDecision, InvoiceId, Link, Push, Reading, Resource, Scope
+
+DecideInvoice = Callable[[InvoiceContext], InvoiceDecision]
+"""A pure decision about one invoice, applied inside the transaction that loaded its context."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawItem:
+    """One record of a page before it is decoded: FreshBooks' id, a fingerprint of its bytes, and the bytes."""
+
+    id: int
+    fingerprint: int
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """One page of a listing. `pages` is 0 when the listing is empty. Items are still raw: unchanged ones are never decoded."""
+
+    resource: Resource
+    page: int
+    pages: int
+    total: int
+    items: tuple[RawItem, ...]
+    reading: Reading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undecodable:
+    """A record that FreshBooks sent in a shape we cannot read; quarantined alone, the page goes on (P10)."""
+
+    resource: Resource
+    id: int
+    fingerprint: int
+    reason: str
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentDraft:
+    """A payment to be created in FreshBooks (W1, W7): never notifies the customer, carries its marker in `note`."""
+
+    invoice_id: InvoiceId
+    amount: Decimal
+    currency: str
+    paid_on: date
+    type: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceRead:
+    """A decoded invoice of a page with the decision function to apply to it under the row lock."""
+
+    id: InvoiceId
+    decide: DecideInvoice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergeReport:
+    """What a stored page did: records written, and invoices that need a snapshot of their own."""
+
+    changed: int
+    rereads: tuple[InvoiceId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reread:
+    """One object to be read again by itself: a doorbell, a tie, a push's aftermath, a person's wish. `id` is FreshBooks'."""
+
+    resource: Resource
+    id: int
+    reason: str
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A push that is ours to work on until its deadline, with all that a decision needs.
+
+    `first` tells that this generation was never claimed before, so no look-up is needed before the POST. `fence` must be given back
+    with every write about it. `invoice_id` is the invoice it is for.
+    """
+
+    scope: Scope
+    link: Link
+    push: Push
+    fence: int
+    first: bool
+    invoice_id: InvoiceId
+    context: InvoiceContext

@@ -1,0 +1,66 @@
+"""Every limit and interval by name: the values that an operator may change and a reload hands to running supervisors."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RatePolicy:
+    """FreshBooks' two budgets and how far we push them (FB API s7). Counts are calls per `window`."""
+
+    calls_per_window: int = 600
+    creates_per_window: int = 250
+    window: timedelta = timedelta(seconds=60)
+    burst: int = 20
+    floor_fraction: float = 0.1
+    """A 429 never lowers the rate under this share of the full one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullPolicy:
+    """How often and how wide FreshBooks is read (P1, C3)."""
+
+    invoices_interval: timedelta = timedelta(hours=1)
+    payments_interval: timedelta = timedelta(minutes=3)
+    census_interval: timedelta = timedelta(days=7)
+    accounts_interval: timedelta = timedelta(days=1)
+    page_size: int = 100
+    pages_in_flight: int = 4
+    first_months: int = 12
+    overlap: timedelta = timedelta(days=2)
+    rereads_per_step: int = 10
+    closing_passes_max: int = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PushPolicy:
+    """How long a write to FreshBooks may take and how often it is tried (W4)."""
+
+    post_timeout: timedelta = timedelta(seconds=30)
+    lookup_margin: timedelta = timedelta(seconds=5)
+    lookup_again_after: timedelta = timedelta(seconds=10)
+    attempts_max: int = 3
+    sweep_interval: timedelta = timedelta(seconds=60)
+    candidate_days: int = 3
+    waiting_interval: timedelta = timedelta(minutes=3)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackoffPolicy:
+    """How long to wait after the n-th failure in a row."""
+
+    first: timedelta = timedelta(seconds=1)
+    maximum: timedelta = timedelta(minutes=5)
+    factor: float = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """All of a supervisor's settings as one comparable value; a reload that leaves it equal leaves the supervisor alone."""
+
+    rate: RatePolicy = field(default_factory=RatePolicy)
+    pull: PullPolicy = field(default_factory=PullPolicy)
+    push: PushPolicy = field(default_factory=PushPolicy)
+    backoff: BackoffPolicy = field(default_factory=BackoffPolicy)
+    call_timeout: timedelta = timedelta(seconds=20)
+    token_refresh_margin: timedelta = timedelta(hours=1)

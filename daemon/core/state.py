@@ -1,0 +1,117 @@
+"""The supervisor's state: the product's three words, with deadlines as `_at` fields and the lanes as values."""
+
+import enum
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from daemon.core.backfill import Cursor, Feed
+from daemon.core.model import PartnerId, Scope
+
+
+class ConnectionStatus(enum.StrEnum):
+    """What a partner sees (C1, C3)."""
+
+    NOT_CONNECTED = "not_connected"
+    PENDING = "pending"
+    CONNECTED = "connected"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """A partner's connection as stored: what a supervisor starts from, so that crash, reload and reboot are one path.
+
+    `scope` is None while not connected. `parked` is the reason of "Reconnect needed" (C7). `disconnecting` asks the supervisor to revoke
+    and forget the tokens (C6). `accounts_chosen` tells that Set Up Accounts is saved (C5). `epoch` counts consents: a changed epoch is a
+    new pair of tokens. `sync_asked_at` is the partner's last press of Sync now.
+    """
+
+    partner_id: PartnerId
+    status: ConnectionStatus
+    scope: Scope | None = None
+    parked: str | None = None
+    disconnecting: bool = False
+    accounts_chosen: bool = False
+    token_expires_at: datetime | None = None
+    epoch: int = 0
+    timezone: str = "America/New_York"
+    cursors: tuple[Cursor, ...] = ()
+    sync_asked_at: datetime | None = None
+    paused: bool = False
+
+
+class Lane(enum.StrEnum):
+    """Where effects run; one in flight per lane, so a long backfill never delays a payment."""
+
+    AUTH = "auth"
+    PULL = "pull"
+    PUSH = "push"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneState:
+    """Whether a lane has an effect in flight, and how its failures hold it back."""
+
+    busy: bool = False
+    failures: int = 0
+    not_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lanes:
+    """The three lanes of a supervisor."""
+
+    auth: LaneState = field(default_factory=LaneState)
+    pull: LaneState = field(default_factory=LaneState)
+    push: LaneState = field(default_factory=LaneState)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """The deadlines of a connection. None means: nothing to do until an event says so."""
+
+    refresh_at: datetime | None = None
+    reread_at: datetime | None = None
+    accounts_at: datetime | None = None
+    push_at: datetime | None = None
+    revoke_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotConnected:
+    """Nothing to do; `revoking` while the tokens of an ended connection are still to be revoked (C6)."""
+
+    partner_id: PartnerId
+    lanes: Lanes = field(default_factory=Lanes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pending:
+    """Connected by consent; the initial sync is under way (C3)."""
+
+    scope: Scope
+    connection: Connection
+    cursors: tuple[Cursor, ...]
+    schedule: Schedule
+    lanes: Lanes = field(default_factory=Lanes)
+    parked: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connected:
+    """All history is in; changes are followed both ways."""
+
+    scope: Scope
+    connection: Connection
+    cursors: tuple[Cursor, ...]
+    schedule: Schedule
+    lanes: Lanes = field(default_factory=Lanes)
+    parked: str | None = None
+
+
+Syncing = Pending | Connected
+State = NotConnected | Pending | Connected
+
+
+def cursor_of(state: Syncing, feed: Feed) -> Cursor:
+    """Tell how far a feed has come; a feed that never ran has an empty, never finished cursor."""
+    return next((cursor for cursor in state.cursors if cursor.feed is feed), Cursor(feed=feed))
