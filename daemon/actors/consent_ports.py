@@ -96,21 +96,19 @@ class ConsentStore(Protocol):
         ...
 
 
-class Ledger(Protocol):
-    """The chart of accounts of one connected partner, live. A part of `Accounting` (actors/ports.py)."""
-
-    async def ledger_accounts(self) -> tuple[LedgerAccount, ...]:
-        """List the chart of accounts (C4)."""
-        ...
-
-    async def create_ledger_account(self, name: str, sub_type: str, parent_id: str) -> LedgerAccount:
-        """Create an account (C4)."""
-        ...
-
-
 class Books(Protocol):
-    """Finds the FreshBooks account of a partner."""
+    """The live charts of accounts of the connected partners (C4).
 
-    async def ledger(self, partner_id: PartnerId) -> Ledger | None:
-        """Open the partner's chart of accounts, or None when the partner is not connected."""
+    Raises of all: FreshBooksUnavailable, FreshBooksRefused, FreshBooksAnswerInvalid, AuthorizationExpired,
+    AuthorizationLost.
+    """
+
+    async def ledger_accounts(self, partner_id: PartnerId) -> tuple[LedgerAccount, ...]:
+        """List the partner's chart of accounts."""
+        ...
+
+    async def create_ledger_account(
+        self, partner_id: PartnerId, name: str, sub_type: str, parent_id: str
+    ) -> LedgerAccount:
+        """Create an account in the partner's books."""
         ...

@@ -1,4 +1,4 @@
-"""The values of a consent at FreshBooks: what is granted, offered, chosen and refused; the choice of accounts (C1-C6)."""
+"""The values of a consent at FreshBooks: granted, offered, chosen and refused; and the choice of accounts (C1-C6)."""
 
 import enum
 from dataclasses import dataclass, field
