@@ -6,7 +6,17 @@ from datetime import date, datetime
 from typing import Protocol
 
 from daemon.core.backfill import Cursor, Feed, Pass
-from daemon.core.exchange import Claim, DecideInvoice, InvoiceRead, MergeReport, Page, PaymentDraft, RawItem, Reread, Undecodable
+from daemon.core.exchange import (
+    Claim,
+    DecideInvoice,
+    InvoiceRead,
+    MergeReport,
+    Page,
+    PaymentDraft,
+    RawItem,
+    Reread,
+    Undecodable,
+)
 from daemon.core.model import (
     Choice,
     CustomerId,
@@ -22,6 +32,7 @@ from daemon.core.model import (
     PartnerId,
     PaymentId,
     Push,
+    Reading,
     Resource,
     Scope,
 )
@@ -50,7 +61,7 @@ class Clock(Protocol):
 class Accounting(Protocol):
     """One partner's FreshBooks account. Every method makes exactly one HTTP call and never retries.
 
-    Raises of all: FreshBooksUnavailable, FreshBooksRefused (FreshBooksNotFound), FreshBooksAnswerInvalid, AuthorizationExpired.
+    All raise FreshBooksUnavailable, FreshBooksRefused (FreshBooksNotFound), FreshBooksAnswerInvalid, AuthorizationExpired.
     """
 
     async def list_page(self, listing: Pass, page: int, page_size: int) -> Page:
@@ -77,8 +88,10 @@ class Accounting(Protocol):
         """List an invoice's payments: the active ones or the deleted ones (all pages, at most `LISTING_PAGES_MAX`)."""
         ...
 
-    async def payments_of_customer(self, customer_id: CustomerId, since: date, *, deleted: bool) -> tuple[FbPayment, ...]:
-        """List a client's payments updated since a US/Eastern day: the active or the deleted ones; the look-up of W4."""
+    async def payments_of_customer(
+        self, customer_id: CustomerId, since: date, *, deleted: bool
+    ) -> tuple[FbPayment, ...]:
+        """List a client's payments updated since a US/Eastern day, active or deleted ones: the look-up of W4."""
         ...
 
     async def create_payment(self, draft: PaymentDraft) -> FbPayment:
@@ -111,6 +124,7 @@ class Tokens(Protocol):
 
 # ---- Postgres --------------------------------------------------------------------------------------------------------
 
+
 class PullStore(Protocol):
     """What the pull lane stores. Each method is one transaction; none calls FreshBooks."""
 
@@ -122,24 +136,26 @@ class PullStore(Protocol):
         """Store customers that are newer than ours (P9) and tell how many rows were written."""
         ...
 
-    async def merge_credits(self, scope: Scope, credits: Sequence[FbCredit], reading: Reading) -> int:
+    async def merge_credits(self, scope: Scope, notes: Sequence[FbCredit], reading: Reading) -> int:
         """Store credit notes and tell how many rows were written."""
         ...
 
     async def merge_payments(self, scope: Scope, payments: Sequence[FbPayment], reading: Reading) -> MergeReport:
-        """Store payments that are newer than ours; ask for a snapshot of every invoice they touch that we hold (old and new)."""
+        """Store payments that are newer than ours; ask for a snapshot of every invoice of ours that they touch."""
         ...
 
     async def merge_invoices(self, scope: Scope, reads: Sequence[InvoiceRead]) -> MergeReport:
         """Load the rows of these invoices under lock, apply each decision, and write what changed in bulk."""
         ...
 
-    async def settle(self, scope: Scope, invoice_id: InvoiceId, decide: DecideInvoice, payments: Sequence[FbPayment] | None) -> InvoiceDecision:
+    async def settle(
+        self, scope: Scope, invoice_id: InvoiceId, decide: DecideInvoice, payments: Sequence[FbPayment] | None
+    ) -> InvoiceDecision:
         """Decide and store one invoice under its row lock; `payments` of a snapshot are stored with it."""
         ...
 
     async def quarantine(self, scope: Scope, bad: Sequence[Undecodable]) -> None:
-        """Keep undecodable records with payload and reason as sync issues (P10); good reads of the same ids clear them."""
+        """Keep undecodable records with payload and reason as sync issues (P10); good reads of their ids clear them."""
         ...
 
     async def save_cursor(self, scope: Scope, cursor: Cursor) -> None:
@@ -172,10 +188,10 @@ class PullStore(Protocol):
 
 
 class PushStore(Protocol):
-    """What the push lane stores. Every write carries the claim's fence and raises FenceLost when it is no longer ours."""
+    """What the push lane stores. Every write carries the claim's fence and raises FenceLost when it is lost."""
 
     async def claim(self, scope: Scope, now: datetime, deadline_at: datetime) -> Claim | None:
-        """Claim the oldest due push: ready, waiting, uncertain or past its deadline; commit before anything is sent (W4).
+        """Claim the oldest due push, whatever its open state; committed before anything is sent (W4).
 
         Order per invoice is kept: an invoice with a push in flight yields none.
         """
@@ -193,7 +209,9 @@ class PushStore(Protocol):
         """Fence the send: state `sending` with a fresh deadline, committed (W4 step 2)."""
         ...
 
-    async def choose(self, scope: Scope, payment_id: PaymentId, choice: Choice, fb_payment_id: FbPaymentId | None, who: str) -> None:
+    async def choose(
+        self, scope: Scope, payment_id: PaymentId, choice: Choice, fb_payment_id: FbPaymentId | None, who: str
+    ) -> None:
         """Store what a person decided, audited, and make the push due."""
         ...
 
@@ -234,7 +252,7 @@ class ConnectionStore(Protocol):
         ...
 
     def wakes(self) -> AbstractAsyncContextManager[AsyncIterator[tuple[PartnerId, str]]]:
-        """Listen for work: yields (partner, kind) with kind `push`, `reread` or `connection`; survives a lost connection."""
+        """Listen for work: (partner, `push` | `reread` | `connection`); survives a lost connection."""
         ...
 
 

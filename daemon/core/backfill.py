@@ -1,7 +1,7 @@
-"""What is still to be read from FreshBooks, as values: passes over listings, the cursor through them, and progress (C3)."""
+"""What is still to be read from FreshBooks, as values: passes, the cursor through them, and progress (C3)."""
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
@@ -23,8 +23,9 @@ class Feed(enum.StrEnum):
 class Pass:
     """One listing to be read from its first page to its last.
 
-    `issued_from` / `issued_to` bound the record's own date, `updated_from` FreshBooks' `updated` day in US/Eastern (FB API s4.2);
-    None leaves that side open. `deleted` asks for deleted records only, which ordinary lists leave out (FB API s5).
+    `issued_from` / `issued_to` bound the record's own date, `updated_from` FreshBooks' `updated` day in US/Eastern
+    (FB API s4.2); None leaves that side open. `deleted` asks for deleted records only, which ordinary lists leave out
+    (FB API s5).
     """
 
     resource: Resource
@@ -38,10 +39,10 @@ class Pass:
 class Cursor:
     """How far a feed has come: the passes that remain and the next page of the first of them.
 
-    Stored in the transaction that stores the page, so a crash resumes at exactly this page. An empty `queue` means complete.
-    `total` is the record count of the current pass as last told, None before its first page; `pages_done` and `pages_expected` count
-    over the whole run and give a percentage that never goes back. `changed` counts records written in this run. `due_at` is when
-    a complete feed should run again.
+    Stored in the transaction that stores the page, so a crash resumes at exactly this page. An empty `queue` means
+    complete. `total` is the record count of the current pass as last told, None before its first page; `pages_done`
+    and `pages_expected` count over the whole run and give a percentage that never goes back. `changed` counts records
+    written in this run. `due_at` is when a complete feed should run again.
     """
 
     feed: Feed
@@ -58,14 +59,23 @@ class Cursor:
     due_at: datetime | None = None
 
     @property
-    def is_complete(self) -> bool:
-        """Whether nothing remains to be read."""
-        return not self.queue
+    def is_running(self) -> bool:
+        """Whether passes remain to be read."""
+        return bool(self.queue)
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether the run began and all is read, but the run is not closed yet."""
+        return (
+            not self.queue
+            and self.began_at is not None
+            and (self.finished_at is None or self.finished_at < self.began_at)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageFacts:
-    """What one fetched page of the current pass told: its number, the listing's page and record counts, records written."""
+    """What one fetched page told: its number, the listing's page and record counts, records written."""
 
     page: int
     pages: int
@@ -125,13 +135,12 @@ def census_passes() -> tuple[Pass, ...]:
 def advance(cursor: Cursor, facts: PageFacts) -> Cursor:
     """Move past one stored page.
 
-    A listing that shrank while it was read shifted later rows to earlier pages, so the page is read again from one before; a pass
-    ends when its last page is stored.
+    A listing that shrank while it was read shifted later rows to earlier pages, so the page is read again from one
+    before; a pass ends when its last page is stored.
     """
     shrank = cursor.total is not None and facts.total < cursor.total
     done = cursor.pages_done + 1
-    remaining_here = max(facts.pages - facts.page, 0)
-    expected = max(cursor.pages_expected, done + remaining_here + len(cursor.queue) - 1)
+    expected = max(cursor.pages_expected, done + max(facts.pages - facts.page, 0) + len(cursor.queue) - 1)
     moved = replace(
         cursor,
         total=facts.total,
@@ -148,8 +157,18 @@ def advance(cursor: Cursor, facts: PageFacts) -> Cursor:
 
 
 def start(feed: Feed, passes: tuple[Pass, ...], now: datetime, runs: int = 0) -> Cursor:
-    """Begin a run of a feed."""
-    return Cursor(feed=feed, queue=passes, began_at=now, runs=runs, pages_expected=len(passes))
+    """Begin a run of a feed; a backfill is counted first, so its `pages_expected` stays 0 until then."""
+    expected = 0 if feed is Feed.BACKFILL else len(passes)
+    return Cursor(feed=feed, queue=passes, began_at=now, runs=runs, pages_expected=expected)
+
+
+def counted(cursor: Cursor, totals: Sequence[int], page_size: int) -> Cursor:
+    """Take in how many records each pass holds: empty passes are dropped, the rest give the pages to expect.
+
+    A record that appears in a dropped listing afterwards carries a new `updated` and is found by the closing pass.
+    """
+    full = tuple((p, -(-total // page_size)) for p, total in zip(cursor.queue, totals, strict=True) if total)
+    return replace(cursor, queue=tuple(p for p, _ in full), pages_expected=max(sum(pages for _, pages in full), 1))
 
 
 def finish(cursor: Cursor, now: datetime, due_at: datetime | None) -> Cursor:
@@ -167,7 +186,9 @@ def _range_passes(issued_from: date | None, issued_to: date | None) -> tuple[Pas
 
 def _both(wanted: Iterable[tuple[Resource, date]]) -> tuple[Pass, ...]:
     return tuple(
-        Pass(resource=resource, deleted=deleted, updated_from=since) for resource, since in wanted for deleted in (False, True)
+        Pass(resource=resource, deleted=deleted, updated_from=since)
+        for resource, since in wanted
+        for deleted in (False, True)
     )
 
 

@@ -6,8 +6,9 @@ from datetime import timedelta
 class FreshBooksUnavailable(Exception):
     """FreshBooks did not answer, or answered that it cannot now: try again later.
 
-    `retry_after` is what FreshBooks asked for. `unsent` is True only when it is provable that nothing of the request left this
-    machine (W4); a time-out, a torn answer or a 5xx is never that. `throttled` marks a 429: the request was refused unread.
+    `retry_after` is what FreshBooks asked for. `unsent` is True only when it is provable that nothing of the request
+    left this machine (W4); a time-out, a torn answer or a 5xx is never that. `throttled` marks a 429: the request was
+    refused unread.
     """
 
     def __init__(
@@ -20,7 +21,10 @@ class FreshBooksUnavailable(Exception):
 
 
 class FreshBooksRefused(Exception):
-    """FreshBooks understood the request and said no, for good: nothing was written. `errno` is FreshBooks' own (FB API s8.3)."""
+    """FreshBooks understood the request and said no, for good: nothing was written.
+
+    `errno` is FreshBooks' own (FB API s8.3).
+    """
 
     def __init__(self, message: str, *, status: int, errno: int | None = None, field: str | None = None) -> None:
         super().__init__(message)

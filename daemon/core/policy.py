@@ -1,4 +1,4 @@
-"""Every limit and interval by name: the values that an operator may change and a reload hands to running supervisors."""
+"""Every limit and interval by name: what an operator may change and a reload hands to supervisors."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -40,7 +40,7 @@ class PushPolicy:
     lookup_margin: timedelta = timedelta(seconds=5)
     lookup_again_after: timedelta = timedelta(seconds=10)
     attempts_max: int = 3
-    sweep_interval: timedelta = timedelta(seconds=60)
+    sweep_interval: timedelta = timedelta(minutes=2)
     candidate_days: int = 3
     waiting_interval: timedelta = timedelta(minutes=3)
 
@@ -56,7 +56,7 @@ class BackoffPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """All of a supervisor's settings as one comparable value; a reload that leaves it equal leaves the supervisor alone."""
+    """All of a supervisor's settings as one value; a reload that leaves it equal leaves the supervisor alone."""
 
     rate: RatePolicy = field(default_factory=RatePolicy)
     pull: PullPolicy = field(default_factory=PullPolicy)

@@ -20,9 +20,10 @@ class ConnectionStatus(enum.StrEnum):
 class Connection:
     """A partner's connection as stored: what a supervisor starts from, so that crash, reload and reboot are one path.
 
-    `scope` is None while not connected. `parked` is the reason of "Reconnect needed" (C7). `disconnecting` asks the supervisor to revoke
-    and forget the tokens (C6). `accounts_chosen` tells that Set Up Accounts is saved (C5). `epoch` counts consents: a changed epoch is a
-    new pair of tokens. `sync_asked_at` is the partner's last press of Sync now.
+    `scope` is None while not connected. `parked` is the reason of "Reconnect needed" (C7). `disconnecting` asks the
+    supervisor to revoke and forget the tokens (C6). `accounts_chosen` tells that Set Up Accounts is saved (C5).
+    `epoch` counts consents: a changed epoch is a new pair of tokens. `sync_asked_at` is the partner's last press of
+    Sync now.
     """
 
     partner_id: PartnerId
@@ -67,21 +68,23 @@ class Lanes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """The deadlines of a connection. None means: nothing to do until an event says so."""
+    """The deadlines of a connection. None means: nothing to do until an event says so.
+
+    `token_until` is no deadline: the access token is good until then, None when FreshBooks no longer takes it.
+    """
 
     refresh_at: datetime | None = None
+    token_until: datetime | None = None
     reread_at: datetime | None = None
     accounts_at: datetime | None = None
     push_at: datetime | None = None
-    revoke_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotConnected:
-    """Nothing to do; `revoking` while the tokens of an ended connection are still to be revoked (C6)."""
+    """Nothing to do until the partner consents."""
 
     partner_id: PartnerId
-    lanes: Lanes = field(default_factory=Lanes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
