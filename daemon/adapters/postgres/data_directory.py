@@ -11,16 +11,18 @@ import anyio
 from daemon.adapters.postgres.launcher import ENVIRONMENT, EmbeddedPostgresError, Launcher
 
 SUPERUSER: Final = "postgres"
-PREDECESSOR_TIMEOUT_S: Final = 15.0
 
 
-async def prepare(launcher: Launcher, data_dir: Path, *, durable: bool) -> None:
-    """Make the cluster, or check that the one there is free and of the programs' major version."""
+async def prepare(launcher: Launcher, data_dir: Path, *, durable: bool, patience_s: float) -> None:
+    """Make the cluster, or check that the one there is free and of the programs' major version.
+
+    `patience_s` is for the server of a daemon that was killed just now, which is still shutting down.
+    """
     if not _is_cluster(data_dir):
         await _init(launcher, data_dir, durable=durable)
         return
     launcher.take(data_dir)
-    await _await_predecessor(data_dir)
+    await _await_predecessor(data_dir, patience_s)
     ours, made_by = await _major(launcher), _made_by(data_dir)
     if ours != made_by:
         raise EmbeddedPostgresError(
@@ -69,14 +71,14 @@ def _empty_directory(launcher: Launcher, data_dir: Path) -> Path:
     return unfinished
 
 
-async def _await_predecessor(data_dir: Path) -> None:
+async def _await_predecessor(data_dir: Path, patience_s: float) -> None:
     """Wait for the server of a daemon that was killed just now: it holds the directory until it has shut down."""
     server = _server_on(data_dir)
     if server is None:
         return
     pid, handle = server
     try:
-        with anyio.move_on_after(PREDECESSOR_TIMEOUT_S) as scope:
+        with anyio.move_on_after(patience_s) as scope:
             await anyio.wait_readable(handle)
     finally:
         os.close(handle)

@@ -25,6 +25,7 @@ from daemon.adapters.postgres.launcher import ENVIRONMENT, EmbeddedPostgresError
 
 DATABASE: Final = "syncd"
 PORT: Final = "5432"  # names the socket; nothing listens on the network
+PREDECESSOR_TIMEOUT_S: Final = 15.0
 START_TIMEOUT_S: Final = 60.0
 READY_POLL_S: Final = 0.02
 STOP_TIMEOUT_S: Final = 30.0
@@ -58,18 +59,19 @@ class EmbeddedPostgres:
     @staticmethod
     @contextlib.asynccontextmanager
     async def start(
-        data_dir: Path, *, binaries: Path | None = None, durable: bool = True
+        data_dir: Path, *, binaries: Path | None = None, durable: bool = True, patience_s: float = PREDECESSOR_TIMEOUT_S
     ) -> AsyncIterator["EmbeddedPostgres"]:
         """Run a server on `data_dir`, which is made when missing; leaving the context stops the server cleanly.
 
         `binaries` is another installation's bin directory. `durable=False` gives up safety from power cuts for speed.
+        `patience_s` is how long a killed daemon's server may take to leave the directory.
         Enter it from a thread that lives as long as the server: the kernel ends the server when that thread ends.
         Raises EmbeddedPostgresError, with the next step, when the server cannot start.
         """
         data_dir = data_dir.absolute()  # noqa: ASYNC240 -- asks for the current directory, nothing slower
         try:
             launcher = await anyio.to_thread.run_sync(_launcher, binaries or wheel_binaries(), data_dir.parent)
-            await prepare(launcher, data_dir, durable=durable)
+            await prepare(launcher, data_dir, durable=durable, patience_s=patience_s)
             log = _open_log(data_dir)
         except PermissionError as error:
             raise EmbeddedPostgresError(f"{error}: choose a state directory that this user may write") from error

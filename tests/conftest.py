@@ -1,0 +1,36 @@
+"""What every test may ask for."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests import postgres, requirements
+from tests.postgres import PostgresKind, PostgresServers
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    requirements.check_requirements(item)
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def postgres_servers() -> Iterator[PostgresServers]:
+    with postgres.postgres_servers() as servers:
+        yield servers
+
+
+@pytest.fixture
+def postgres_kind() -> PostgresKind:
+    """Which Postgres the test runs on; `tests.postgres.on_every_postgres` runs it on each."""
+    return "embedded"
+
+
+@pytest.fixture
+def empty_database(postgres_servers: PostgresServers, postgres_kind: PostgresKind) -> Iterator[str]:
+    """The DSN of a database without anything in it."""
+    with postgres_servers.database(postgres_kind) as dsn:
+        yield dsn
