@@ -1,0 +1,277 @@
+"""Which filters and sort keys work for each resource, the rest being ignored silently (FB API s4.3)."""
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from daemon.sandbox.credits import credit_left
+from daemon.sandbox.errors import ApiError
+from daemon.sandbox.listing import Context, Filter, Listing, deleted_ids
+from daemon.sandbox.model import DELETED, DRAFT, Client
+from daemon.sandbox.money import parse_decimal
+from daemon.sandbox.times import eastern_ordinal, parse_day
+from daemon.sandbox.wire_invoices import is_settled, v3_status
+
+_FAR = date.max.toordinal()
+_FILTER_DATE, _FILTER_NUMBER, _FILTER_BOOLEAN = 1023, 1024, 1032
+Values = tuple[str, ...]
+
+
+def _bad(key: str, value: str, errno: int, kind: str) -> ApiError:
+    return ApiError(422, f"The filter '{key}' must be a {kind}.", errno=errno, field=key, value=value)
+
+
+def _number(values: Values, key: str) -> int:
+    text = values[-1]
+    if not text.lstrip("-").isdigit() or len(text) > len("9") * 12:
+        raise _bad(key, text, _FILTER_NUMBER, "number")
+    return int(text)
+
+
+def _numbers(values: Values, key: str) -> frozenset[int]:
+    return frozenset(_number((value,), key) for value in values)
+
+
+def _decimal(values: Values, key: str) -> Decimal:
+    number = parse_decimal(values[-1])
+    if number is None:
+        raise _bad(key, values[-1], _FILTER_NUMBER, "number")
+    return number
+
+
+def _day(values: Values, key: str) -> date:
+    found = parse_day(values[-1])
+    if found is None:
+        raise _bad(key, values[-1], _FILTER_DATE, "date")
+    return found
+
+
+def _boolean(values: Values, key: str) -> bool:
+    text = values[-1].lower()
+    if text not in ("true", "false", "1", "0"):
+        raise _bad(key, values[-1], _FILTER_BOOLEAN, "boolean")
+    return text in ("true", "1")
+
+
+def _text(values: Values, key: str) -> str:
+    del key
+    return values[-1]
+
+
+def _folded(values: Values, key: str) -> str:
+    del key
+    return values[-1].casefold()
+
+
+def _id_filter(read: Callable[[Values, str], Any]) -> Filter:
+    def ids(_context: Context, value: Any) -> set[int]:
+        return set(value) if isinstance(value, frozenset) else {value}
+
+    return Filter(read=read, passes=lambda _context, row, value: row.id in _as_set(value), ids=ids, lasting=True)
+
+
+def _as_set(value: Any) -> frozenset[int]:
+    return value if isinstance(value, frozenset) else frozenset((value,))
+
+
+def _parent_filter(shelf: str, parent: str, read: Callable[[Values, str], Any]) -> Filter:
+    def ids(context: Context, value: Any) -> set[int]:
+        return getattr(context.books, shelf).child_ids(parent, _as_set(value))
+
+    def passes(_context: Context, row: Any, value: Any) -> bool:
+        return getattr(row, parent) in _as_set(value)
+
+    return Filter(read=read, passes=passes, ids=ids, lasting=True)
+
+
+def _vis_state(shelf: str) -> Filter:
+    def ids(context: Context, value: int) -> set[int]:
+        return deleted_ids(getattr(context.books, shelf), value)
+
+    return Filter(read=_number, passes=lambda _context, row, value: row.vis_state == value, ids=ids, lasting=True)
+
+
+def _day_bounds(field: str) -> dict[str, Filter]:
+    def low(_context: Context, row: Any, value: date) -> bool:
+        return bool(getattr(row, field) >= value)
+
+    def high(context: Context, row: Any, value: date) -> bool:
+        return bool(getattr(row, field) < _upper(context, value))
+
+    return {"date_min": Filter(read=_day, passes=low, lasting=True), "date_max": Filter(read=_day, passes=high, lasting=True)}
+
+
+def _upper(context: Context, value: date) -> date:
+    """The first day that a `_max` filter leaves out; whether its own day counts is not established (FB API s13)."""
+    inclusive = context.books.switches["max_bound"] == "inclusive"
+    return value + timedelta(days=1) if inclusive and value < date.max else value
+
+
+def _updated_bounds(shelf: str) -> dict[str, Filter]:
+    """Day-granular in Eastern time (FB API s4.2)."""
+
+    def from_day(context: Context, value: date) -> set[int]:
+        return getattr(context.books, shelf).updated_ids(value.toordinal(), _FAR)
+
+    def to_day(context: Context, value: date) -> set[int]:
+        return getattr(context.books, shelf).updated_ids(0, _upper(context, value).toordinal() - 1)
+
+    def low(_context: Context, row: Any, value: date) -> bool:
+        return eastern_ordinal(row.updated) >= value.toordinal()
+
+    def high(context: Context, row: Any, value: date) -> bool:
+        return eastern_ordinal(row.updated) < _upper(context, value).toordinal()
+
+    return {
+        "updated_min": Filter(read=_day, passes=low, ids=from_day),
+        "updated_max": Filter(read=_day, passes=high, ids=to_day),
+    }
+
+
+def _amount_bounds() -> dict[str, Filter]:
+    def high(context: Context, row: Any, value: Decimal) -> bool:
+        inclusive = context.books.switches["max_bound"] == "inclusive"
+        return bool(row.amount <= value if inclusive else row.amount < value)
+
+    return {
+        "amount_min": Filter(read=_decimal, passes=lambda _context, row, value: row.amount >= value),
+        "amount_max": Filter(read=_decimal, passes=high),
+    }
+
+
+def _equals(field: str) -> Filter:
+    return Filter(read=_folded, passes=lambda _context, row, value: str(getattr(row, field)).casefold() == value)
+
+
+def _like(*fields: str) -> Filter:
+    def passes(_context: Context, row: Any, value: str) -> bool:
+        texts = getattr(row, "texts", {})
+        return any(value in str(texts[f] if f in texts else getattr(row, f, "") or "").casefold() for f in fields)
+
+    return Filter(read=_folded, passes=passes)
+
+
+def _has(test: Callable[[Context, Client], bool]) -> Filter:
+    return Filter(read=_boolean, passes=lambda context, row, value: test(context, row) == value)
+
+
+def _open_invoices(context: Context, client: Client) -> list[Any]:
+    own = context.books.invoices.children("client_id", client.id)
+    return [row for row in own if row.vis_state != DELETED]
+
+
+def _has_credit(context: Context, client: Client) -> bool:
+    return any(credit_left(context.books, row) > 0 for row in context.books.credits.children("client_id", client.id))
+
+
+def _invoice_number_of(context: Context, row: Any) -> str:
+    invoice = context.books.invoices.find(row.invoice_id)
+    return invoice.number if invoice else ""
+
+
+def _client_name_of(context: Context, row: Any) -> str:
+    client = context.books.clients.find(row.client_id)
+    return f"{client.organization} {client.fname} {client.lname}".casefold() if client else ""
+
+
+INVOICES = Listing(
+    shelf=lambda books: books.invoices,
+    filters={
+        "invoiceid": _id_filter(_number),
+        "invoiceids": _id_filter(_numbers),
+        "invoice_number": Filter(read=_text, passes=lambda _context, row, value: row.number == value, lasting=True),
+        "customerid": _parent_filter("invoices", "client_id", _number),
+        "customerids": _parent_filter("invoices", "client_id", _numbers),
+        **_day_bounds("create_date"),
+        **_updated_bounds("invoices"),
+        "v3_status": Filter(read=_text, passes=lambda context, row, value: v3_status(row, context.today) == value),
+        "paid": Filter(read=_boolean, passes=lambda _context, row, value: is_settled(row) == value),
+        "outstanding": Filter(read=_boolean, passes=lambda _context, row, value: (row.outstanding > 0) == value),
+        "vis_state": _vis_state("invoices"),
+    },
+    sorts={
+        "invoice_date": lambda _context, row: row.create_date,
+        "create_date": lambda context, row: (
+            row.create_date if context.books.switches["sort_by_create_date"] else row.id
+        ),
+    },
+)
+
+CLIENTS = Listing(
+    shelf=lambda books: books.clients,
+    filters={
+        "userid": _id_filter(_number),
+        "userids": _id_filter(_numbers),
+        "email": _equals("email"),
+        "email_like": _like("email"),
+        "fname_like": _like("fname"),
+        "lname_like": _like("lname"),
+        "organization_like": _like("organization"),
+        "address_like": _like("p_street", "p_street2", "p_city", "p_code", "p_province", "p_country"),
+        "phone_like": _like("bus_phone", "mob_phone", "home_phone"),
+        "note_like": _like("note"),
+        "user_like": _like("organization", "fname", "lname", "email"),
+        "username": _equals("username"),
+        "has_credit": _has(_has_credit),
+        "has_draft": _has(lambda c, row: any(i.status == DRAFT for i in _open_invoices(c, row))),
+        "has_outstanding": _has(lambda c, row: any(i.outstanding > 0 for i in _open_invoices(c, row))),
+        "has_overdue": _has(lambda c, row: any(v3_status(i, c.today) == "overdue" for i in _open_invoices(c, row))),
+        **_updated_bounds("clients"),
+        "vis_state": _vis_state("clients"),
+    },
+    sorts={
+        "client_id": lambda _context, row: row.id,
+        "organization_name": lambda _context, row: row.organization.casefold(),
+        "email": lambda _context, row: row.email.casefold(),
+        "bus_phone": lambda _context, row: str(row.texts.get("bus_phone", "")),
+        "updated": lambda _context, row: row.updated,
+        "fullname": lambda _context, row: f"{row.fname} {row.lname}".casefold(),
+        "primarycontact": lambda _context, row: f"{row.fname} {row.lname}".casefold(),
+    },
+)
+
+PAYMENTS = Listing(
+    shelf=lambda books: books.payments,
+    filters={
+        "logid": _id_filter(_number),
+        "logids": _id_filter(_numbers),
+        "invoiceid": _parent_filter("payments", "invoice_id", _number),
+        "clientid": _parent_filter("payments", "client_id", _number),
+        "clientids": _parent_filter("payments", "client_id", _numbers),
+        "customerid": _parent_filter("payments", "client_id", _number),
+        "customerids": _parent_filter("payments", "client_id", _numbers),
+        **_day_bounds("date"),
+        **_updated_bounds("payments"),
+        **_amount_bounds(),
+        "type": _equals("type"),
+        "currency": _equals("currency"),
+        "notes": _like("note"),
+        "from_credit": Filter(read=_boolean, passes=lambda _c, row, value: (row.credit_id is not None) == value),
+        "client_name": Filter(read=_folded, passes=lambda context, row, value: value in _client_name_of(context, row)),
+        "number": Filter(read=_text, passes=lambda context, row, value: _invoice_number_of(context, row) == value),
+        "payment_or_credit": Filter(
+            read=_text, passes=lambda _c, row, value: value == ("credit" if row.credit_id is not None else "invoice")
+        ),
+        "vis_state": _vis_state("payments"),
+    },
+)
+
+CREDITS = Listing(
+    shelf=lambda books: books.credits,
+    filters={
+        "creditid": _id_filter(_number),
+        "clientid": _parent_filter("credits", "client_id", _number),
+        **_day_bounds("create_date"),
+        "vis_state": _vis_state("credits"),
+    },
+)
+
+INCOMES = Listing(
+    shelf=lambda books: books.incomes,
+    filters={
+        "incomeid": _id_filter(_number),
+        "category_name": _equals("category_name"),
+        "vis_state": _vis_state("incomes"),
+    },
+)

@@ -1,0 +1,199 @@
+"""Reads a list's query and selects the page: filters, sort, per_page and page as FreshBooks treats them (FB API s4)."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Protocol
+
+from daemon.sandbox.books import Books
+from daemon.sandbox.errors import INVALID_PAGE, INVALID_PER_PAGE, ApiError
+from daemon.sandbox.model import DELETED
+from daemon.sandbox.shelf import Shelf
+
+PER_PAGE_DEFAULT, PER_PAGE_MAX = 15, 100
+_CACHED_SELECTIONS = 64
+
+
+class Query(Protocol):
+    """The part of a multi-valued query mapping that is read here."""
+
+    def items(self) -> Iterable[tuple[str, str]]:
+        """Every key with each of its values, in order."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListQuery:
+    """One list request; `search` holds each filter's values in order."""
+
+    search: Mapping[str, tuple[str, ...]]
+    includes: frozenset[str]
+    sort: str
+    page: int
+    per_page: int
+
+
+def parse_query(query: Query) -> ListQuery:
+    """Read `search[...]`, `include[]`, `sort`, `page` and `per_page`; raises 422 for a page that is no number."""
+    search: dict[str, list[str]] = {}
+    includes: set[str] = set()
+    plain = {"sort": "", "page": "1", "per_page": str(PER_PAGE_DEFAULT)}
+    for key, value in query.items():
+        if key.startswith("search["):
+            search.setdefault(key[len("search[") :].split("]", 1)[0], []).append(value)
+        elif key in ("include[]", "include"):
+            includes.add(value)
+        elif key in plain:
+            plain[key] = value
+    return ListQuery(
+        search={name: tuple(values) for name, values in search.items()},
+        includes=frozenset(includes),
+        sort=plain["sort"],
+        page=max(1, _number(plain["page"], "page", INVALID_PAGE)),
+        per_page=min(PER_PAGE_MAX, _number(plain["per_page"], "per_page", INVALID_PER_PAGE) or PER_PAGE_DEFAULT),
+    )
+
+
+def _number(value: str, field_name: str, errno: int) -> int:
+    if not value.isascii() or not value.isdigit():
+        label = "Page" if errno == INVALID_PAGE else "Per page"
+        raise ApiError(422, f"{label} must be a number.", errno=errno, field=field_name, value=value)
+    return int(value[:9])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What a filter may look at besides the record: the books, and today for what is computed when read."""
+
+    books: Books
+    today: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """One working filter: how its texts are read, which records pass, and (optionally) which ids can pass at all.
+
+    `lasting` filters look only at what `Shelf.keys_version` counts, so their selections outlive other writes.
+    """
+
+    read: Callable[[tuple[str, ...], str], Any]
+    passes: Callable[[Context, Any, Any], bool]
+    ids: Callable[[Context, Any], set[int]] | None = None
+    lasting: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """How one resource is listed; filters and sort keys that are not named here are ignored silently (FB API s10.1)."""
+
+    shelf: Callable[[Books], Shelf[Any]]
+    filters: Mapping[str, Filter]
+    sorts: Mapping[str, Callable[[Context, Any], Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A page of records with FreshBooks' paging figures."""
+
+    rows: list[Any]
+    page: int
+    pages: int
+    per_page: int
+    total: int
+
+
+class Selections:
+    """Remembers the id lists of recent queries, so that the next page of a pass costs nothing to select."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._known: OrderedDict[object, list[int]] = OrderedDict()
+
+    def select(self, key: object, build: Callable[[], list[int]]) -> list[int]:
+        """The ids under `key`, built when they are not known."""
+        ids = self._known.get(key)
+        if ids is None:
+            ids = build()
+            self._known[key] = ids
+            if len(self._known) > _CACHED_SELECTIONS:
+                self._known.popitem(last=False)
+        return ids
+
+
+def list_page(
+    name: str,
+    listing: Listing,
+    context: Context,
+    query: ListQuery,
+    selections: Selections,
+    only: Callable[[Any], bool] | None = None,
+) -> Page:
+    """Select, sort and cut one page; `only` hides rows from a reader while `total` still counts them (FB API s10.14)."""
+    shelf = listing.shelf(context.books)
+    active = {
+        key: (rule, rule.read(values, key))
+        for key, values in query.search.items()
+        if (rule := listing.filters.get(key)) is not None
+    }
+    sort_key, descending = _sort(listing, query.sort)
+    lasting = all(rule.lasting for rule, _ in active.values()) and not sort_key
+    version = shelf.keys_version if lasting else shelf.version
+    cache_key = (
+        name,
+        version,
+        None if lasting else context.today,
+        tuple(sorted((key, query.search[key]) for key in active)),
+        (sort_key, descending),
+        context.books.switches["max_bound"],
+    )
+    ids = selections.select(cache_key, lambda: _matching(shelf, listing, context, active, sort_key, descending))
+    start = (query.page - 1) * query.per_page
+    rows = [shelf.rows[key] for key in ids[start : start + query.per_page]]
+    return Page(
+        rows=rows if only is None else [row for row in rows if only(row)],
+        page=query.page,
+        pages=-(-len(ids) // query.per_page),
+        per_page=query.per_page,
+        total=len(ids),
+    )
+
+
+def _sort(listing: Listing, wanted: str) -> tuple[str, bool]:
+    for suffix, descending in (("_asc", False), ("_desc", True)):
+        name = wanted.removesuffix(suffix)
+        if name != wanted and name in listing.sorts:
+            return name, descending
+    return "", True
+
+
+def _matching(
+    shelf: Shelf[Any],
+    listing: Listing,
+    context: Context,
+    active: dict[str, tuple[Filter, Any]],
+    sort_key: str,
+    descending: bool,
+) -> list[int]:
+    candidates: set[int] | None = None
+    for rule, value in active.values():
+        if rule.ids is not None:
+            ids = rule.ids(context, value)
+            candidates = ids if candidates is None else candidates & ids
+    pool: Iterable[int] = reversed(shelf.rows) if candidates is None else sorted(candidates, reverse=True)
+    hidden = shelf.deleted if "vis_state" not in active else frozenset[int]()
+    tests = [(rule.passes, value) for rule, value in active.values()]
+    rows = shelf.rows
+    found = [
+        key
+        for key in pool
+        if key in rows and key not in hidden and all(passes(context, rows[key], value) for passes, value in tests)
+    ]
+    if sort_key:
+        found.sort(key=lambda key: listing.sorts[sort_key](context, rows[key]), reverse=descending)
+    return found
+
+
+def deleted_ids(shelf: Shelf[Any], state: int) -> set[int]:
+    """The ids that can have this `vis_state`: the deleted ones are indexed."""
+    return set(shelf.deleted) if state == DELETED else set(shelf.rows) - shelf.deleted

@@ -1,0 +1,30 @@
+"""Every write to a set of books by name, so that a write can be performed, recorded and performed again after a restart."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from daemon.sandbox import chart, clients
+from daemon.sandbox.books import Books
+from daemon.sandbox.resources import RESOURCES, Resource
+
+Key = int | str | None
+Operation = Callable[[Books, Any, Any, datetime], Any]
+
+
+def _of(resource: Resource) -> dict[str, Operation]:
+    found: dict[str, Operation] = {}
+    if (create := resource.create) is not None:
+        found[f"{resource.singular}.create"] = lambda books, _key, body, now: create(books, body, now)
+    if (update := resource.update) is not None:
+        found[f"{resource.singular}.update"] = update
+    if (delete := resource.delete) is not None:
+        found[f"{resource.singular}.delete"] = lambda books, key, _body, now: delete(books, key, now)
+    return found
+
+
+OPERATIONS: dict[str, Operation] = {name: run for resource in RESOURCES for name, run in _of(resource).items()} | {
+    "contact.delete": lambda books, key, _body, now: clients.delete_contact(books, key, now),
+    "account.create": lambda books, _key, body, now: chart.create_account(books, body, now),
+    "account.update": chart.update_account,
+}

@@ -1,0 +1,96 @@
+"""The sandbox as a whole: the parts that requests, pages and the control API work on."""
+
+from datetime import datetime
+from typing import Any
+
+from daemon.sandbox.accounts import Account, Directory, Login
+from daemon.sandbox.books import Books
+from daemon.sandbox.clock import Clock
+from daemon.sandbox.limits import RateWindows
+from daemon.sandbox.oauth import SCOPES, AuthorizationServer
+from daemon.sandbox.operations import OPERATIONS, Key
+from daemon.sandbox.options import SandboxOptions
+from daemon.sandbox.rendering import InvoiceBytes, View
+from daemon.sandbox.request_log import RequestLog
+from daemon.sandbox.seeding import Seeder
+from daemon.sandbox.switches import Switches
+from daemon.sandbox.times import eastern_day
+
+PASSWORD = "sandbox"  # noqa: S105 - printed at the start and of use nowhere else
+_PEOPLE = (("Robin", "Hale"), ("Sam", "Whitlock"), ("Alex", "Moreno"), ("Kim", "Sørensen"))
+_FIRMS = ("Hale Managed IT", "Whitlock Networks", "Moreno Cloud Services", "Sørensen Systems")
+
+
+class Sandbox:
+    """Everything that lives while a sandbox runs."""
+
+    def __init__(self, options: SandboxOptions, *, clock: Clock | None = None) -> None:
+        """Build the accounts and logins of `options`; the books themselves are generated when first needed."""
+        self.options = options
+        self.clock = clock or Clock(start=options.clock_start, rate=options.clock_rate)
+        self.opened_at = self.clock.now()
+        self.switches = Switches()
+        for name, value in options.switches:
+            self.switches.set(name, value)
+        self.directory = Directory(options.seed)
+        self.oauth = AuthorizationServer(options, self.switches)
+        self.windows = RateWindows(options.rate_limits)
+        self.log = RequestLog(options.request_log_size)
+        self.invoice_bytes = InvoiceBytes(options.cache_bytes)
+        self._people()
+
+    def _people(self) -> None:
+        """One login per size: the owner of their own account, of a business without one, and a client of another."""
+        aside = self.directory.add_account(name="Riverside Print Co.", seed=self.options.seed + 7_919, size=13)
+        for index, size in enumerate(self.options.invoices):
+            first, last = _PEOPLE[index % len(_PEOPLE)]
+            suffix = "" if index < len(_PEOPLE) else f"-{index + 1}"
+            name = _FIRMS[index % len(_FIRMS)] + (f" {index + 1}" if suffix else "")
+            email = f"{first.lower()}{suffix}@sandbox.example"
+            login = self.directory.add_login(email=email, password=PASSWORD, first_name=first, last_name=last)
+            own = self.directory.add_account(name=name, seed=self.options.seed + index, size=size)
+            own.open_books = self.open_books
+            self.directory.join(login, own, "owner")
+            bare = self.directory.add_account(name=f"{last} Holdings", seed=0, size=0, accounting=False)
+            self.directory.join(login, bare, "owner")
+            self.directory.join(login, aside, "client", client_id=30_001 + index % 3)
+        aside.open_books = self.open_books
+
+    def open_books(self, account: Account) -> Books:
+        """Generate an account's books as of the sandbox's start."""
+        books = Books(account_id=str(account.account_id), base_currency=account.currency, switches=self.switches)
+        Seeder(books, seed=account.seed, size=account.size, now=self.opened_at).fill()
+        return books
+
+    def add_partner(self, *, name: str, email: str, size: int, seed: int, currency: str = "USD") -> Login:
+        """A new login with an account of its own; raises ValueError when the address is taken."""
+        first, _, last = name.partition(" ")
+        login = self.directory.add_login(email=email, password=PASSWORD, first_name=first, last_name=last or first)
+        account = self.directory.add_account(name=name, seed=seed, size=size, currency=currency)
+        account.open_books = self.open_books
+        self.directory.join(login, account, "owner")
+        return login
+
+    def issue_tokens(self, login: Login) -> dict[str, Any]:
+        """A ready pair with all scopes, as after a consent."""
+        return self.oauth.issue(self.oauth.grant(login.identity_id, SCOPES), self.clock.now())
+
+    def write(self, account: Account, operation: str, key: Key, body: Any, *, by: int = 0) -> Any:
+        """Perform one write on an account's books and send off the events it causes; `by` is the identity behind it.
+
+        Raises ApiError, and then nothing was changed.
+        """
+        del by
+        now = self.clock.now()
+        result = OPERATIONS[operation](account.books, key, body, now)
+        account.books.take_events()
+        return result
+
+    def view(self, account: Account, includes: frozenset[str] = frozenset()) -> View:
+        """What renderings of an account's records look at, as of today."""
+        today = eastern_day(self.clock.now())
+        return View(books=account.books, today=today, includes=includes, invoice_bytes=self.invoice_bytes)
+
+    def moment(self) -> datetime:
+        """The sandbox's present moment."""
+        return self.clock.now()

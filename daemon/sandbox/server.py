@@ -1,0 +1,22 @@
+"""Builds the web application that serves one sandbox."""
+
+from aiohttp import web
+
+from daemon.sandbox import api_accounting, api_auth, api_business, control, control_books, pages_oauth
+from daemon.sandbox.call import SANDBOX
+from daemon.sandbox.sandbox import Sandbox
+
+_BODY_MAX = 4 * 1024 * 1024
+
+
+def build_app(sandbox: Sandbox) -> web.Application:
+    """The application with the API, the pages and the control API of `sandbox`."""
+    app = web.Application(client_max_size=_BODY_MAX)
+    app[SANDBOX] = sandbox
+    control.add_routes(app)
+    control_books.add_routes(app)
+    pages_oauth.add_routes(app)
+    api_auth.add_routes(app)
+    api_accounting.add_routes(app)
+    api_business.add_routes(app)
+    return app

@@ -1,0 +1,118 @@
+"""One resource's records by id, with the indexes that keep filtered lists of large books cheap."""
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from typing import Generic, Protocol, TypeVar
+
+from daemon.sandbox.model import DELETED
+from daemon.sandbox.times import eastern_ordinal
+
+
+class Record(Protocol):
+    """What every shelved record has."""
+
+    @property
+    def id(self) -> int:
+        """The record's number."""
+        ...
+
+    @property
+    def vis_state(self) -> int:
+        """0 active, 1 deleted, 2 archived."""
+        ...
+
+
+R = TypeVar("R", bound=Record)
+
+
+class Shelf(Generic[R]):
+    """Records by ascending id.
+
+    `parents` names the fields that are indexed by value (an invoice's client), `updated_of` reads the moment that
+    `updated_min` filters on, and `keys_of` the values whose change can move a record in or out of a cached list.
+    `version` counts all writes, `keys_version` those that changed `keys_of`.
+    """
+
+    def __init__(
+        self,
+        *,
+        parents: dict[str, Callable[[R], int | None]] | None = None,
+        updated_of: Callable[[R], datetime] | None = None,
+        keys_of: Callable[[R], object] = lambda record: record.vis_state,
+    ) -> None:
+        """Make an empty shelf."""
+        self.rows: dict[int, R] = {}
+        self.deleted: set[int] = set()
+        self.version = 0
+        self.keys_version = 0
+        self._parents = parents or {}
+        self._by_parent: dict[str, dict[int, list[int]]] = {name: {} for name in self._parents}
+        self._updated_of = updated_of
+        self._keys_of = keys_of
+        self._by_day: dict[int, set[int]] = {}
+
+    def __len__(self) -> int:
+        """How many records there are, deleted ones included."""
+        return len(self.rows)
+
+    def __iter__(self) -> Iterator[R]:
+        """All records, oldest id first."""
+        return iter(self.rows.values())
+
+    def find(self, key: int) -> R | None:
+        """The record with this id, deleted or not."""
+        return self.rows.get(key)
+
+    def put(self, record: R) -> R | None:
+        """Store `record` in the place of the one with its id, and return that one."""
+        old = self.rows.get(record.id)
+        self.rows[record.id] = record
+        self.version += 1
+        if old is None or self._keys_of(old) != self._keys_of(record):
+            self.keys_version += 1
+        if record.vis_state == DELETED:
+            self.deleted.add(record.id)
+        elif old is not None:
+            self.deleted.discard(record.id)
+        self._index(old, record)
+        return old
+
+    def _index(self, old: R | None, new: R) -> None:
+        for name, parent_of in self._parents.items():
+            before, after = parent_of(old) if old is not None else None, parent_of(new)
+            if before == after and old is not None:
+                continue
+            if before is not None:
+                self._by_parent[name][before].remove(new.id)
+            if after is not None:
+                self._by_parent[name].setdefault(after, []).append(new.id)
+        if self._updated_of is None:
+            return
+        day = eastern_ordinal(self._updated_of(new))
+        if old is not None:
+            before_day = eastern_ordinal(self._updated_of(old))
+            if before_day == day:
+                return
+            self._by_day[before_day].discard(new.id)
+        self._by_day.setdefault(day, set()).add(new.id)
+
+    def children(self, parent: str, key: int) -> list[R]:
+        """The records whose `parent` field is `key`, oldest id first unless they were moved there."""
+        return [self.rows[child] for child in self._by_parent[parent].get(key, ())]
+
+    def child_ids(self, parent: str, keys: Iterable[int]) -> set[int]:
+        """Ids of the records whose `parent` field is one of `keys`."""
+        index = self._by_parent[parent]
+        return {child for key in keys for child in index.get(key, ())}
+
+    def updated_ids(self, first_day: int, last_day: int) -> set[int]:
+        """Ids last written on an Eastern day from `first_day` to `last_day` (ordinals, both included)."""
+        found: set[int] = set()
+        for day, ids in self._by_day.items():
+            if first_day <= day <= last_day:
+                found |= ids
+        return found
+
+    def has_parent(self, name: str) -> bool:
+        """Whether records are indexed by `name`."""
+        return name in self._parents
