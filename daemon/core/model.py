@@ -275,6 +275,7 @@ class Reason(enum.StrEnum):
 
     NO_ACCOUNTS = "no_accounts"
     UNTIL_REVERTED = "until_reverted"
+    UNTIL_REFUNDED = "until_refunded"
     INVOICE_UNKNOWN = "invoice_unknown"
     RETRY_LATER = "retry_later"
     ALREADY_PAID = "already_paid"
@@ -292,6 +293,8 @@ class Reason(enum.StrEnum):
     CONNECTION_RESET = "connection_reset"
     SETTLED_BY_HAND = "settled_by_hand"
     REPLACED = "replaced"
+    CHARGEBACK_REVERTED = "chargeback_reverted"
+    FAILURE_REVERTED = "failure_reverted"
 
 
 class Choice(enum.StrEnum):
@@ -306,14 +309,16 @@ class Choice(enum.StrEnum):
     STILL_OWES = "still_owes"
     OWES_NOTHING = "owes_nothing"
     NOT_THIS = "not_this"
+    ACCEPT = "accept"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Push:
     """The durable intent to record one payment in FreshBooks, one per (payment, generation) (W4).
 
-    `sent_amount` is what was (to be) posted; `recorded_amount` is what FreshBooks answered that it applied on the invoice, which is
-    less when it split an overpayment. `checked_absent` counts look-ups that proved absence since the last claim.
+    The payment's whole amount is posted; `recorded_amount` is what FreshBooks answered that it applied on the invoice, which is less
+    when it split an overpayment. `attempts` counts POSTs that may have reached FreshBooks; `checked_absent` counts look-ups that
+    proved absence since the last claim. `candidates` are the FreshBooks payments that a person is asked about (W5).
     """
 
     payment_id: PaymentId
@@ -331,11 +336,16 @@ class Push:
     reason: Reason | None = None
     detail: str = ""
     choice: Choice | None = None
+    candidates: tuple[FbPaymentId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applied:
-    """One of our payments as the last snapshot of an invoice showed it live there: the facts behind P7's F."""
+    """One of our payments as the last snapshot of an invoice showed it: the facts behind P7's F.
+
+    `amount` is what FreshBooks counts on the invoice now; 0 when the snapshot showed the record deleted, which is the evidence that
+    it was there and is gone (P8, W2). For a payment settled by hand it is at most the payment's own amount.
+    """
 
     fb_payment_id: FbPaymentId
     payment_id: PaymentId
@@ -344,15 +354,27 @@ class Applied:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AppliedElsewhere:
+    """A record of ours that the last snapshot of another invoice showed live there: a bookkeeper moved or copied it (P8)."""
+
+    invoice_id: InvoiceId
+    fb_payment_id: FbPaymentId
+    amount: Decimal
+    currency: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
     """A platform payment with every push made for it (oldest generation first).
 
-    `credit_is_live`: FreshBooks still shows the overpayment credit that this payment made (W2).
+    `credit_is_live`: FreshBooks still shows the overpayment credit that this payment made (W2). `elsewhere`: what the snapshots of
+    other invoices show of it, live records only.
     """
 
     payment: Payment
     pushes: tuple[Push, ...] = ()
     credit_is_live: bool = False
+    elsewhere: tuple[AppliedElsewhere, ...] = ()
 
     @property
     def push(self) -> Push | None:
@@ -439,7 +461,11 @@ class Invoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvoiceContext:
-    """All that a decision about one invoice needs, loaded in the transaction that stores the decision."""
+    """All that a decision about one invoice needs, loaded in the transaction that stores the decision.
+
+    `links` are the platform's payments on this invoice, and those whose record a snapshot shows here: by an applied row, by a push's
+    stored FreshBooks id, or by a marker in a note.
+    """
 
     invoice: Invoice | None
     links: tuple[Link, ...] = ()
@@ -493,15 +519,20 @@ class HistoryEntry:
 class InvoiceDecision:
     """What a read, or a change on the platform, does to one invoice.
 
-    `invoice` is None when nothing is to be written; `applied` is None when the snapshot facts stay as they are; `issues` are all that
-    must stand for this invoice and its payments now: the store opens what is missing and clears what is not named.
-    `reread` asks for a snapshot of its own; `opened` are new generations to push (W2).
+    `invoice` is None when no row is to be written; `applied` is None when the snapshot facts stay as they are; `issues` are all that
+    must stand for `subjects` now: the store opens what is missing and clears what is not named (kinds in `issues.STANDING_KINDS`).
+    `reread` asks for a snapshot of its own. `opened` are new generations to push (W2), `changed` are pushes to store as given,
+    `woken` are payments whose push waits, or stopped for a reason that is gone, and may be tried now. `related` are other invoices
+    whose decision depends on what changed here, to be read again.
     """
 
     invoice: Invoice | None
     applied: tuple[Applied, ...] | None = None
     issues: frozenset[Issue] = frozenset()
+    subjects: frozenset[tuple[str, str]] = frozenset()
     history: tuple[HistoryEntry, ...] = ()
     reread: bool = False
     opened: tuple[Push, ...] = ()
+    changed: tuple[Push, ...] = ()
     woken: tuple[PaymentId, ...] = field(default=())
+    related: frozenset[InvoiceId] = frozenset()
