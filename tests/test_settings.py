@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from daemon.core.errors import SettingsError
 from daemon.core.policy import Policy
-from daemon.settings import InheritedSocket, Settings, TcpAddress, UnixAddress, diff, load, require_complete
+from daemon.settings import InheritedSocket, Settings, TcpAddress, UnixAddress, by_id, diff, load, require_complete
 from daemon.settings.load import keys
 from daemon.settings.values import NeedsRestart, format_duration, parse_duration
 
@@ -95,15 +95,12 @@ def test_lists_and_keys_can_stand_in_one_line(tmp_path: Path) -> None:
     environ = {
         "SYNCD_FRESHBOOKS__SCOPES": "user:a:read user:b:read",
         "SYNCD_ENCRYPTION__KEYS": f"2026-01:{KEY_1}, old:{KEY_2}",
-        "SYNCD_PUBLIC__LINK_KEYS": "a" * 32,
+        "SYNCD_PUBLIC__LINK_KEYS": "p:" + "a" * 32,
     }
     settings = settings_from("", tmp_path, environ)
     assert settings.freshbooks.scopes == ("user:a:read", "user:b:read")
-    assert [(key.id, key.as_bytes()) for key in settings.encryption.keys] == [
-        ("2026-01", b"1" * 32),
-        ("old", b"2" * 32),
-    ]
-    assert [key.get_secret_value() for key in settings.public.link_keys] == ["a" * 32]
+    assert list(by_id(settings.encryption.keys).items()) == [("2026-01", KEY_1), ("old", KEY_2)]
+    assert by_id(settings.public.link_keys) == {"p": "a" * 32}
 
 
 def test_settings_made_from_keywords_read_no_environment() -> None:
@@ -191,7 +188,10 @@ def test_no_text_makes_the_duration_reader_fail_otherwise_than_by_refusing(value
         ('[public]\nbase_url = "http://books.example.com"', ("public.base_url", "use https")),
         ('[public]\nbase_url = "https://a:b@books.example.com"', ("public.base_url", "no user")),
         ('[public]\nbase_url = "https://[::1"', ("public.base_url", "is no URL")),
-        ('[public]\nlink_keys = ["short"]', ("public", "shorter than 32", "openssl rand -hex 32")),
+        (
+            '[public]\nlink_keys = [{id = "a", key = "short"}]',
+            ("public.link_keys[0].key", "has 5 characters", "openssl rand -hex 32"),
+        ),
         (
             '[encryption]\nkeys = [{id = "a", key = "!"}]',
             ("encryption.keys[0].key", "no base64", "openssl rand -base64 32"),
@@ -220,10 +220,13 @@ def test_the_same_key_id_twice_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_error_never_shows_a_secret(tmp_path: Path) -> None:
-    sentence = refusal('[encryption]\nkeys = [{id = "a", key = "c2VjcmV0"}]\n[public]\nlink_keys = ["hush"]', tmp_path)
+    sentence = refusal(
+        '[encryption]\nkeys = [{id = "a", key = "c2VjcmV0"}]\n[public]\nlink_keys = [{id = "a", key = "hush"}]',
+        tmp_path,
+    )
     assert "c2VjcmV0" not in sentence
     assert "hush" not in sentence
-    assert "hush" not in repr(Settings.model_validate({"public": {"link_keys": ["hush" * 8]}}))
+    assert "hush" not in repr(Settings.model_validate({"public": {"link_keys": [{"id": "a", "key": "hush" * 8}]}}))
 
 
 def test_an_unknown_variable_with_our_prefix_is_refused(tmp_path: Path) -> None:
@@ -286,7 +289,7 @@ keys = [{{id = "a", key = "{KEY_1}"}}]
 [public]
 listen = "systemd"
 base_url = "https://books.example.com/"
-link_keys = ["{"k" * 32}"]
+link_keys = [{{id = "p", key = "{"k" * 32}"}}]
 """
 
 
@@ -303,7 +306,7 @@ def test_complete_settings_are_accepted(tmp_path: Path) -> None:
         ('client_id = "id"', "freshbooks.client_id"),
         ('client_secret = "secret"', "freshbooks.client_secret"),
         (f'keys = [{{id = "a", key = "{KEY_1}"}}]', "encryption.keys"),
-        (f'link_keys = ["{"k" * 32}"]', "public.link_keys"),
+        (f'link_keys = [{{id = "p", key = "{"k" * 32}"}}]', "public.link_keys"),
         ('base_url = "https://books.example.com/"', "public.base_url"),
     ],
 )

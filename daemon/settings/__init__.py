@@ -2,18 +2,20 @@
 
 from daemon.settings.diff import SettingsDiff, diff
 from daemon.settings.load import CONFIG_VARIABLE, load, require_complete
-from daemon.settings.model import EncryptionKey, Settings
+from daemon.settings.model import EncryptionKey, LinkKey, Settings, by_id
 from daemon.settings.values import InheritedSocket, Listen, TcpAddress, UnixAddress
 
 __all__ = [
     "CONFIG_VARIABLE",
     "EncryptionKey",
     "InheritedSocket",
+    "LinkKey",
     "Listen",
     "Settings",
     "SettingsDiff",
     "TcpAddress",
     "UnixAddress",
+    "by_id",
     "diff",
     "load",
     "require_complete",

@@ -16,7 +16,7 @@ from typing_extensions import override
 
 from daemon.core.errors import SettingsError
 from daemon.settings.model import Settings
-from daemon.settings.values import HOW_TO_MAKE_A_KEY
+from daemon.settings.values import HOW_TO_MAKE_A_KEY, HOW_TO_MAKE_A_LINK_KEY
 
 PREFIX: Final = "SYNCD_"
 DELIMITER: Final = "__"
@@ -60,7 +60,7 @@ def require_complete(settings: Settings) -> None:
         "freshbooks.client_id": (settings.freshbooks.client_id, _ON_THE_APPLICATION_PAGE),
         "freshbooks.client_secret": (settings.freshbooks.client_secret.get_secret_value(), _ON_THE_APPLICATION_PAGE),
         "encryption.keys": (settings.encryption.keys, HOW_TO_MAKE_A_KEY),
-        "public.link_keys": (settings.public.link_keys, "make one with: openssl rand -hex 32"),
+        "public.link_keys": (settings.public.link_keys, HOW_TO_MAKE_A_LINK_KEY),
         "public.base_url": (settings.base_url(), "give the https address that partners use"),
     }
     for key, (value, step) in needed.items():

@@ -1,10 +1,9 @@
 """Every setting of the daemon with its default: frozen models, one per section of the settings file."""
 
-import base64
 import os
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
@@ -18,18 +17,17 @@ from daemon.settings.values import (
     ListenOn,
     OptionalPath,
     Secret,
-    SecretWords,
     TcpAddress,
     Url,
     Words,
     parse_key,
     parse_key_id,
     parse_keys,
+    parse_link_key,
 )
 
 CALLBACK_PATH: Final = "/freshbooks/callback"
 """Where FreshBooks sends the partner's browser back to (C1)."""
-LINK_KEY_CHARACTERS_MIN: Final = 32
 _POLICY: Final = Policy()
 """What supervisors work by unless told otherwise: the source of these keys' defaults."""
 
@@ -86,23 +84,34 @@ class EncryptionKey(Section):
     id: Annotated[str, AfterValidator(parse_key_id)]
     key: Annotated[Secret, AfterValidator(parse_key)]
 
-    def as_bytes(self) -> bytes:
-        """The 32 bytes themselves."""
-        return base64.b64decode(self.key.get_secret_value())
+
+class LinkKey(Section):
+    """One key that signs the links into the dashboard: a name, and a long text."""
+
+    id: Annotated[str, AfterValidator(parse_key_id)]
+    key: Annotated[Secret, AfterValidator(parse_link_key)]
+
+
+AnyKey = TypeVar("AnyKey", EncryptionKey, LinkKey)
+
+
+def _ids_differ(keys: tuple[AnyKey, ...]) -> tuple[AnyKey, ...]:
+    ids = [key.id for key in keys]
+    for name in ids:
+        if ids.count(name) > 1:
+            raise ValueError(f"the key id {name} is used twice: give each key an id of its own")
+    return keys
+
+
+def by_id(keys: tuple[EncryptionKey, ...] | tuple[LinkKey, ...]) -> dict[str, str]:
+    """The plain keys by their ids, in the order they stand in."""
+    return {key.id: key.key.get_secret_value() for key in keys}
 
 
 class EncryptionSettings(Section):
     """The keys for the tokens at rest; the first encrypts, all decrypt."""
 
-    keys: Annotated[tuple[EncryptionKey, ...], BeforeValidator(parse_keys)] = ()
-
-    @model_validator(mode="after")
-    def _ids_differ(self) -> Self:
-        ids = [key.id for key in self.keys]
-        for name in ids:
-            if ids.count(name) > 1:
-                raise ValueError(f"the key id {name} is used twice: give each key an id of its own")
-        return self
+    keys: Annotated[tuple[EncryptionKey, ...], BeforeValidator(parse_keys), AfterValidator(_ids_differ)] = ()
 
 
 class PublicSettings(Section):
@@ -110,14 +119,7 @@ class PublicSettings(Section):
 
     listen: Annotated[ListenOn, RESTART] = TcpAddress("127.0.0.1", 8080)
     base_url: Annotated[Url, RESTART] = ""
-    link_keys: SecretWords = ()
-
-    @model_validator(mode="after")
-    def _link_keys_are_long(self) -> Self:
-        if any(len(key.get_secret_value()) < LINK_KEY_CHARACTERS_MIN for key in self.link_keys):
-            short = f"a key in link_keys is shorter than {LINK_KEY_CHARACTERS_MIN} characters"
-            raise ValueError(f"{short}: make one with: openssl rand -hex 32")
-        return self
+    link_keys: Annotated[tuple[LinkKey, ...], BeforeValidator(parse_keys), AfterValidator(_ids_differ)] = ()
 
 
 class InternalSettings(Section):

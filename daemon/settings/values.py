@@ -183,17 +183,16 @@ OptionalPath = Annotated[
 
 Secret = SecretStr
 """A value that no print, log or error ever shows."""
-SecretWords = Annotated[tuple[SecretStr, ...], BeforeValidator(_split)]
-"""A list of secrets; in one line they are separated by blanks or commas."""
 
 KEY_BYTES: Final = 32
-_KEY_ID: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+LINK_KEY_CHARACTERS_MIN: Final = 32
+_KEY_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def parse_key_id(value: str) -> str:
-    """Accept a short name that can stand in front of a colon."""
+    """Accept a short name that can stand in front of a colon or a dot."""
     if not _KEY_ID.fullmatch(value):
-        raise ValueError("a key id is 1 to 64 letters, digits, dots, dashes or underscores: for example 2026-01")
+        raise ValueError("a key id is 1 to 64 letters, digits, dashes or underscores: for example 2026-01")
     return value
 
 
@@ -208,14 +207,25 @@ def parse_key(value: SecretStr) -> SecretStr:
     return value
 
 
+def parse_link_key(value: SecretStr) -> SecretStr:
+    """Accept a text that is too long to be guessed."""
+    size = len(value.get_secret_value())
+    if size < LINK_KEY_CHARACTERS_MIN:
+        raise ValueError(
+            f"the key has {size} characters and needs {LINK_KEY_CHARACTERS_MIN} or more: {HOW_TO_MAKE_A_LINK_KEY}"
+        )
+    return value
+
+
+HOW_TO_MAKE_A_LINK_KEY: Final = "make one with: openssl rand -hex 32"
 HOW_TO_MAKE_A_KEY: Final = "make one with: openssl rand -base64 32"
 
 
 def parse_keys(value: object) -> object:
-    """Read "ID:BASE64 ID:BASE64" in one line, as a credential or an environment variable has it; tables pass."""
+    """Read "ID:KEY ID:KEY" in one line, as a credential or an environment variable has it; tables pass."""
     if not isinstance(value, str):
         return value
     pairs = [part.partition(":") for part in re.split(r"[\s,]+", value.strip()) if part]
     if any(not separator for _, separator, _ in pairs):
-        raise ValueError("encryption keys in one line are written ID:BASE64, separated by blanks")
+        raise ValueError("keys in one line are written ID:KEY, separated by blanks")
     return [{"id": name, "key": key} for name, _, key in pairs]
