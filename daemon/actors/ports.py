@@ -1,6 +1,6 @@
 """What the actors need of the world, as Protocols; adapters fulfil them, and mypy checks that they do."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import date, datetime
 from typing import Protocol
@@ -61,7 +61,8 @@ class Clock(Protocol):
 class Accounting(Protocol):
     """One partner's FreshBooks account. Every method makes exactly one HTTP call and never retries.
 
-    All raise FreshBooksUnavailable, FreshBooksRefused (FreshBooksNotFound), FreshBooksAnswerInvalid, AuthorizationExpired.
+    All raise FreshBooksUnavailable, FreshBooksRefused (FreshBooksNotFound), FreshBooksAnswerInvalid and
+    AuthorizationExpired.
     """
 
     async def list_page(self, listing: Pass, page: int, page_size: int) -> Page:
@@ -94,8 +95,11 @@ class Accounting(Protocol):
         """List a client's payments updated since a US/Eastern day, active or deleted ones: the look-up of W4."""
         ...
 
-    async def create_payment(self, draft: PaymentDraft) -> FbPayment:
-        """Create a payment, once; the caller must already have a committed claim (W4)."""
+    async def create_payment(self, draft: PaymentDraft, *, may_send: Callable[[], bool]) -> FbPayment:
+        """Create a payment, once; the caller must already have a committed claim (W4).
+
+        `may_send` is asked right before the request is written; a no raises FreshBooksUnavailable(unsent=True).
+        """
         ...
 
     async def ledger_accounts(self) -> tuple[LedgerAccount, ...]:
@@ -182,6 +186,10 @@ class PullStore(Protocol):
         """Remove a reread that was served, unless it was asked for again meanwhile."""
         ...
 
+    async def postpone_reread(self, scope: Scope, reread: Reread, due_at: datetime) -> None:
+        """Put a reread that cannot be served now off to a later time."""
+        ...
+
     async def store_ledger_accounts(self, scope: Scope, accounts: Sequence[LedgerAccount]) -> None:
         """Store the chart of accounts; a chosen account that is gone becomes an issue (C4)."""
         ...
@@ -220,7 +228,7 @@ class ConnectionStore(Protocol):
     """The connections: who is to be supervised, and what each has reached."""
 
     async def partners(self) -> tuple[PartnerId, ...]:
-        """List the partners that have a connection row, connected or not."""
+        """List the partners that need a supervisor: every one whose connection is not "not connected"."""
         ...
 
     async def connection(self, partner_id: PartnerId) -> Connection:

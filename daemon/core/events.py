@@ -36,6 +36,11 @@ class PolicyChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DrainAsked:
+    """The process is stopping: nothing more is to be started, what is in flight may answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TokenRefreshed:
     """A new pair of tokens is stored; the access token lives until `expires_at`."""
 
@@ -56,10 +61,11 @@ class TokenRevoked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PagesStored:
-    """One or more pages are stored together with this cursor."""
+    """Pages are stored together with this cursor; `rereads` tells that invoices are to be read by themselves."""
 
     scope: Scope
     cursor: Cursor
+    rereads: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +112,7 @@ Event = (
     | RereadAsked
     | ConnectionChanged
     | PolicyChanged
+    | DrainAsked
     | TokenRefreshed
     | TokenLost
     | TokenRevoked

@@ -81,7 +81,7 @@ def _while_not_connected(
         case events.ConnectionChanged(connection=connection):
             fresh = restore(connection, now, policy)
             return (fresh, []) if isinstance(fresh, NotConnected) else _work(fresh, [], now, policy)
-        case events.Woke() | events.PushArrived() | events.RereadAsked() | events.PolicyChanged():
+        case events.Woke() | events.PushArrived() | events.RereadAsked() | events.PolicyChanged() | events.DrainAsked():
             return state, []
         case _:
             raise IllegalTransitionError(f"{type(event).__name__} while not connected")
@@ -103,6 +103,9 @@ def _while_syncing(state: Syncing, event: events.Event, now: datetime, policy: P
             return _connection_changed(state, connection, now, policy)
         case events.PolicyChanged():
             state = _retuned(state, now, policy)
+        case events.DrainAsked():
+            # A draining supervisor is a paused one: its lanes finish what they do and start nothing.
+            state = replace(state, connection=replace(state.connection, paused=True, disconnecting=False))
         case _:
             return _answered(state, event, now, policy)
     return _work(state, effects, now, policy)
@@ -121,9 +124,8 @@ def _answered(  # noqa: C901, PLR0912 one case per answer: the table reads bette
         case events.TokenRevoked():
             _succeeded(state, Lane.AUTH)
             return NotConnected(partner_id=state.scope.partner_id), []
-        case events.PagesStored(scope=scope, cursor=cursor):
-            state = _succeeded(state, Lane.PULL)
-            state = with_cursor(state, cursor) if scope == state.scope else state
+        case events.PagesStored():
+            state = _pages_stored(_succeeded(state, Lane.PULL), event, now)
         case events.ObjectsReread(next_at=next_at):
             state = _succeeded(state, Lane.PULL)
             state = replace(state, schedule=replace(state.schedule, reread_at=next_at, push_at=now))
@@ -217,6 +219,13 @@ def _token_arrived(state: Syncing, expires_at: datetime, now: datetime, policy: 
     schedule = replace(state.schedule, token_until=expires_at, refresh_at=_refresh_at(expires_at, now, policy))
     connection = replace(state.connection, token_expires_at=expires_at)
     return replace(state, schedule=schedule, connection=connection)
+
+
+def _pages_stored(state: Syncing, event: events.PagesStored, now: datetime) -> Syncing:
+    if event.scope != state.scope:
+        return state
+    state = with_cursor(state, event.cursor)
+    return replace(state, schedule=replace(state.schedule, reread_at=now)) if event.rereads else state
 
 
 def _pushed(state: Syncing, event: events.Pushed, now: datetime, policy: Policy) -> Syncing:

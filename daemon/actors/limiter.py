@@ -1,0 +1,109 @@
+"""One partner's gate to FreshBooks: who waits for the budget, served by priority."""
+
+import heapq
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from itertools import count
+from typing import TypeVar
+
+import anyio
+
+from daemon.actors.ports import Accounting, Clock, Telemetry
+from daemon.core.errors import FreshBooksUnavailable
+from daemon.core.model import PartnerId
+from daemon.core.policy import RatePolicy
+from daemon.core.rate_limit import Priority, new_budget, retuned, take, throttled, wait_for
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True, order=True)
+class _Waiter:
+    priority: Priority
+    turn: int
+    create: bool = field(compare=False)
+    granted: anyio.Event = field(compare=False, default_factory=anyio.Event)
+
+
+class Limiter:
+    """FreshBooks' two budgets shared by a partner's lanes; a call that waits for the small one lets the others pass."""
+
+    def __init__(self, clock: Clock, policy: RatePolicy) -> None:
+        self._clock = clock
+        self._budget = new_budget(policy, clock.monotonic())
+        self._waiting: list[_Waiter] = []
+        self._turns = count()
+
+    async def acquire(self, priority: Priority, *, create: bool = False) -> None:
+        """Wait until this call may be made; the more urgent priority goes first, then the earlier one."""
+        waiter = _Waiter(priority=priority, turn=next(self._turns), create=create)
+        heapq.heappush(self._waiting, waiter)
+        try:
+            while not waiter.granted.is_set():
+                wait = self._grant()
+                with anyio.move_on_after(wait):
+                    await waiter.granted.wait()
+        except BaseException:
+            self._forget(waiter)
+            raise
+
+    def throttled(self, retry_after_s: float | None, *, create: bool) -> float:
+        """Take in a 429 and tell the lowered rate in calls per second."""
+        self._budget = throttled(self._budget, self._clock.monotonic(), retry_after_s, create=create)
+        return self._budget.creates.rate if create else self._budget.calls.rate
+
+    def retune(self, policy: RatePolicy) -> None:
+        """Apply a reloaded rate at once; what was drawn stays drawn."""
+        self._budget = retuned(self._budget, policy, self._clock.monotonic())
+
+    def _grant(self) -> float:
+        """Let everyone through who may go now; tell how long the next one has to wait."""
+        now = self._clock.monotonic()
+        soonest = _WAIT_MAX_S
+        for waiter in sorted(self._waiting):
+            wait = wait_for(self._budget, now, create=waiter.create)
+            if wait > 0:
+                soonest = min(soonest, wait)
+                continue
+            self._budget, _ = take(self._budget, now, create=waiter.create)
+            waiter.granted.set()
+        self._waiting = [waiter for waiter in self._waiting if not waiter.granted.is_set()]
+        heapq.heapify(self._waiting)
+        return soonest
+
+    def _forget(self, waiter: _Waiter) -> None:
+        if waiter in self._waiting:
+            self._waiting.remove(waiter)
+            heapq.heapify(self._waiting)
+
+
+_WAIT_MAX_S = 60.0
+"""A waiter looks at the budget again at the latest after this long, whatever the budget said."""
+
+
+class Line:
+    """One partner's line to FreshBooks: every call passes the limiter, and every 429 is taken to heart."""
+
+    def __init__(self, partner_id: PartnerId, accounting: Accounting, limiter: Limiter, telemetry: Telemetry) -> None:
+        self._partner_id = partner_id
+        self._accounting = accounting
+        self._limiter = limiter
+        self._telemetry = telemetry
+
+    async def __call__(
+        self, priority: Priority, ask: Callable[[Accounting], Awaitable[T]], *, create: bool = False
+    ) -> T:
+        """Make one call when the budget allows it."""
+        await self._limiter.acquire(priority, create=create)
+        try:
+            return await ask(self._accounting)
+        except FreshBooksUnavailable as error:
+            if error.throttled:
+                asked = error.retry_after.total_seconds() if error.retry_after else None
+                self._telemetry.throttled(self._partner_id, self._limiter.throttled(asked, create=create))
+            raise
+
+    @property
+    def decoder(self) -> Accounting:
+        """The account itself, for what costs no call: decoding."""
+        return self._accounting

@@ -1,0 +1,282 @@
+"""One partner's supervisor: wait for an event or the deadline, take a step, start effects, feed answers back."""
+
+from collections import deque
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import TypeVar, assert_never
+
+import anyio
+from anyio.abc import TaskGroup
+
+from daemon.actors.limiter import Limiter, Line
+from daemon.actors.pull import count_pages, list_accounts, pull_pages, reread_objects
+from daemon.actors.push import push_next
+from daemon.actors.world import World
+from daemon.core import events
+from daemon.core.backfill import Cursor
+from daemon.core.backoff import backoff_delay
+from daemon.core.effects import (
+    CountPages,
+    LaneEffect,
+    ListAccounts,
+    MarkConnected,
+    Park,
+    PullPages,
+    PushNext,
+    RefreshToken,
+    RereadObjects,
+    RevokeToken,
+    StoreCursor,
+    StoreEffect,
+)
+from daemon.core.errors import (
+    AuthorizationExpired,
+    AuthorizationLost,
+    FreshBooksAnswerInvalid,
+    FreshBooksRefused,
+    FreshBooksUnavailable,
+    StoreUnavailable,
+)
+from daemon.core.model import PartnerId, Scope
+from daemon.core.policy import Policy
+from daemon.core.schedule import lane_of, wake_at
+from daemon.core.state import Connected, Lane, NotConnected, Pending, State
+from daemon.core.transition import restore, transition
+
+T = TypeVar("T")
+
+WAIT_MAX = timedelta(minutes=5)
+"""A supervisor looks at its deadlines at least this often, so that a stepped wall clock is noticed."""
+
+
+class Supervisor:
+    """Owns all that one partner's synchronisation is: state, limiter, lanes. Nothing else touches them."""
+
+    def __init__(self, partner_id: PartnerId, world: World, policy: Policy) -> None:
+        self.partner_id = partner_id
+        self._world = world
+        self._draining = False
+        self._policy = policy
+        self._limiter = Limiter(world.clock, policy.rate)
+        self._rung: set[str] = set()
+        self._answers: deque[events.Event] = deque()
+        self._bell = anyio.Event()
+        self._state: State = NotConnected(partner_id=partner_id)
+
+    @property
+    def state(self) -> State:
+        """The current state, for the fleet page and for tests."""
+        return self._state
+
+    @property
+    def policy(self) -> Policy:
+        """The policy this supervisor runs under."""
+        return self._policy
+
+    @property
+    def is_rung(self) -> bool:
+        """Whether work was announced that no step has seen yet."""
+        return bool(self._rung)
+
+    def ring(self, kind: str) -> None:
+        """Announce work: `push`, `reread`, `connection` or `policy`. Repeats before it is noticed are one."""
+        self._rung.add(kind)
+        self._bell.set()
+
+    def retune(self, policy: Policy) -> None:
+        """Take over a reloaded policy; effects in flight go on under the old one."""
+        self._policy = policy
+        self._limiter.retune(policy.rate)
+        self.ring("policy")
+
+    def drain(self) -> None:
+        """Start no further effect and end once those in flight have answered."""
+        self._draining = True
+        self._answers.append(events.DrainAsked())
+        self._bell.set()
+
+    async def run(self, spread: timedelta = timedelta(0)) -> None:
+        """Run until disconnected or drained. What no event describes is raised, and ends this supervisor alone."""
+        connection = await self._durably(lambda: self._world.store.connection(self.partner_id))
+        self._change(restore(connection, self._world.clock.now(), self._policy, spread))
+        async with anyio.create_task_group() as lanes:
+            await self._handle(events.Woke(), lanes)
+            while not self._is_over():
+                await self._handle(await self._next_event(), lanes)
+
+    # ---- the loop ----------------------------------------------------------------------------------------------------
+
+    def _is_over(self) -> bool:
+        if isinstance(self._state, NotConnected):
+            return True
+        idle = not any(lane_of(self._state, lane).busy for lane in Lane)
+        return self._draining and idle and not self._answers
+
+    async def _next_event(self) -> events.Event:
+        """Take an answer, else a doorbell, else wait for either until the state's deadline."""
+        while True:
+            if self._answers:
+                return self._answers.popleft()
+            if self._rung and not self._draining:
+                return await self._answer_the_door()
+            self._bell = anyio.Event()
+            with anyio.move_on_after(self._wait_s()):
+                await self._bell.wait()
+                continue
+            return events.Woke()
+
+    async def _answer_the_door(self) -> events.Event:
+        kind = self._rung.pop()
+        match kind:
+            case "push":
+                return events.PushArrived()
+            case "reread":
+                return events.RereadAsked()
+            case "policy":
+                return events.PolicyChanged()
+            case _:
+                connection = await self._durably(lambda: self._world.store.connection(self.partner_id))
+                return events.ConnectionChanged(connection=connection)
+
+    def _wait_s(self) -> float | None:
+        if isinstance(self._state, NotConnected) or self._draining:
+            return None
+        deadline = wake_at(self._state)
+        longest = WAIT_MAX.total_seconds()
+        if deadline is None:
+            return longest
+        now = self._world.clock.now()
+        return 0.0 if deadline <= now else min((deadline - now).total_seconds(), longest)
+
+    async def _handle(self, event: events.Event, lanes: TaskGroup) -> None:
+        state, effects = transition(self._state, event, self._world.clock.now(), self._policy)
+        for effect in effects:
+            if isinstance(effect, StoreCursor | MarkConnected | Park):
+                await self._store(effect)
+        self._change(state)
+        for effect in effects:
+            if not isinstance(effect, StoreCursor | MarkConnected | Park):
+                lanes.start_soon(self._perform, effect)
+
+    def _change(self, state: State) -> None:
+        """Move to the next state: the one line where a supervisor's state changes."""
+        before, self._state = self._state, state
+        if _shown(before) != _shown(state):
+            status, parked = _shown(state)
+            self._world.telemetry.state_changed(self.partner_id, status, parked=parked)
+
+    # ---- effects -----------------------------------------------------------------------------------------------------
+
+    async def _perform(self, effect: LaneEffect) -> None:
+        """Perform one lane effect and turn whatever comes of it into an event."""
+        lane = _LANE_OF[type(effect)]
+        began = self._world.clock.monotonic()
+        event = await self._answer(effect, lane)
+        seconds = self._world.clock.monotonic() - began
+        self._world.telemetry.effect_finished(self.partner_id, type(effect).__name__, type(event).__name__, seconds)
+        self._answers.append(event)
+        self._bell.set()
+
+    async def _answer(self, effect: LaneEffect, lane: Lane) -> events.Event:
+        attempts = 0 if isinstance(self._state, NotConnected) else lane_of(self._state, lane).failures
+        try:
+            event = await self._do(effect)
+        except AuthorizationExpired:
+            return events.TokenRejected(lane=lane)
+        except AuthorizationLost as error:
+            return events.TokenLost(reason=str(error))
+        except (FreshBooksUnavailable, FreshBooksRefused, FreshBooksAnswerInvalid, StoreUnavailable) as error:
+            retry_after = error.retry_after if isinstance(error, FreshBooksUnavailable) else None
+            delay = backoff_delay(attempts + 1, f"{self.partner_id}:{lane}", self._policy.backoff, retry_after)
+            self._world.telemetry.call_failed(
+                self.partner_id, lane, f"{type(error).__name__}: {error}", attempts + 1, delay.total_seconds()
+            )
+            return events.CallFailed(lane=lane, retry_after=retry_after)
+        if attempts:
+            self._world.telemetry.call_recovered(self.partner_id, lane, attempts)
+        return event
+
+    async def _do(self, effect: LaneEffect) -> events.Event:  # noqa: PLR0911 one case per effect
+        world, policy = self._world, self._policy
+        match effect:
+            case RefreshToken():
+                return events.TokenRefreshed(expires_at=await world.tokens.refresh(self.partner_id))
+            case RevokeToken():
+                return await self._revoke(effect)
+            case CountPages():
+                return await count_pages(self._line(effect.scope), effect, policy.pull)
+            case PullPages():
+                return await pull_pages(world, self._line(effect.scope), effect, policy.pull)
+            case RereadObjects():
+                return await reread_objects(world, self._line(effect.scope), effect, policy.pull)
+            case ListAccounts():
+                return await list_accounts(world, self._line(effect.scope), effect)
+            case PushNext():
+                return await push_next(world, self._line(effect.scope), effect, policy.push)
+            case _:
+                assert_never(effect)
+
+    async def _revoke(self, effect: RevokeToken) -> events.Event:
+        try:
+            await self._world.tokens.revoke(effect.partner_id)
+        except FreshBooksUnavailable:
+            if not effect.give_up:
+                raise
+        await self._world.store.disconnected(effect.partner_id, self._world.clock.now())
+        return events.TokenRevoked()
+
+    def _line(self, scope: Scope) -> Line:
+        return Line(self.partner_id, self._world.account(scope), self._limiter, self._world.telemetry)
+
+    async def _store(self, effect: StoreEffect) -> None:
+        store = self._world.store
+        match effect:
+            case StoreCursor(scope=scope, cursor=cursor):
+                await self._durably(lambda: _store_cursor(self._world, scope, cursor))
+            case MarkConnected(scope=scope, at=at):
+                await self._durably(lambda: store.mark_connected(scope, at))
+            case Park(scope=scope, reason=reason, at=at):
+                await self._durably(lambda: store.park(scope, reason, at))
+            case _:
+                assert_never(effect)
+
+    async def _durably(self, act: Callable[[], Awaitable[T]]) -> T:
+        """Do something with the store, however long Postgres takes: a state is durable before it counts."""
+        failures = 0
+        while True:
+            try:
+                return await act()
+            except StoreUnavailable as error:
+                failures += 1
+                delay = backoff_delay(failures, f"{self.partner_id}:store", self._policy.backoff).total_seconds()
+                self._world.telemetry.call_failed(self.partner_id, "store", str(error), failures, delay)
+                await self._world.clock.sleep(delay)
+
+
+async def _store_cursor(world: World, scope: Scope, cursor: Cursor) -> None:
+    await world.store.save_cursor(scope, cursor)
+    await world.store.finish_run(scope, cursor.feed, cursor, "complete")
+
+
+def _shown(state: State) -> tuple[str, bool]:
+    """What the outside sees of a state: the product's word, and whether a reconnect is needed."""
+    match state:
+        case NotConnected():
+            return "not_connected", False
+        case Pending():
+            return "pending", state.parked is not None
+        case Connected():
+            return "connected", state.parked is not None
+        case _:
+            assert_never(state)
+
+
+_LANE_OF: dict[type[LaneEffect], Lane] = {
+    RefreshToken: Lane.AUTH,
+    RevokeToken: Lane.AUTH,
+    CountPages: Lane.PULL,
+    PullPages: Lane.PULL,
+    RereadObjects: Lane.PULL,
+    ListAccounts: Lane.PULL,
+    PushNext: Lane.PUSH,
+}

@@ -1,0 +1,18 @@
+"""All that a supervisor needs of the world, in one value."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from daemon.actors.ports import Accounting, Clock, Store, Telemetry, Tokens
+from daemon.core.model import Scope
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """The ports, and how to reach one partner's FreshBooks account."""
+
+    clock: Clock
+    store: Store
+    tokens: Tokens
+    telemetry: Telemetry
+    account: Callable[[Scope], Accounting]
