@@ -34,3 +34,16 @@ def empty_database(postgres_servers: PostgresServers, postgres_kind: PostgresKin
     """The DSN of a database without anything in it."""
     with postgres_servers.database(postgres_kind) as dsn:
         yield dsn
+
+
+@pytest.fixture
+def migrated_template(postgres_servers: PostgresServers, postgres_kind: PostgresKind) -> str:
+    """The name of a database with our schema in it; `CREATE DATABASE ... TEMPLATE` copies it."""
+    return postgres_servers.migrated_template(postgres_kind)
+
+
+@pytest.fixture
+def database(postgres_servers: PostgresServers, postgres_kind: PostgresKind, migrated_template: str) -> Iterator[str]:
+    """The DSN of a database of the test's own, with our schema and no rows."""
+    with postgres_servers.database(postgres_kind, template=migrated_template) as dsn:
+        yield dsn

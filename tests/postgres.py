@@ -5,16 +5,19 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import asyncpg
 import pytest
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from daemon.adapters.postgres.embedded import EmbeddedPostgres
+from daemon.adapters.postgres.migrate import migrate
 from tests.requirements import SYSTEM_POSTGRES_BINARIES, needs_system_postgres
 
 PostgresKind = Literal["embedded", "system"]
+
+MIGRATED: Final = "migrated"
 
 # Runs a test on the bundled Postgres and on the oldest supported one.
 on_every_postgres = pytest.mark.parametrize(
@@ -33,6 +36,7 @@ class PostgresServers:
         self._stack = stack
         self._place = place
         self._servers: dict[PostgresKind, EmbeddedPostgres] = {}
+        self._migrated: set[PostgresKind] = set()
         self._numbers = itertools.count(1)
 
     def server(self, kind: PostgresKind = "embedded") -> EmbeddedPostgres:
@@ -41,6 +45,14 @@ class PostgresServers:
             started = EmbeddedPostgres.start(self._place / kind, binaries=binaries, durable=False)
             self._servers[kind] = self._stack.enter_context(self._portal.wrap_async_context_manager(started))
         return self._servers[kind]
+
+    def migrated_template(self, kind: PostgresKind = "embedded") -> str:
+        """The name of a database with our schema in it, to copy from."""
+        if kind not in self._migrated:
+            self._portal.call(_execute, self.server(kind).dsn, f'CREATE DATABASE "{MIGRATED}"')
+            self._portal.call(migrate, self.server(kind).dsn_of(MIGRATED))
+            self._migrated.add(kind)
+        return MIGRATED
 
     @contextmanager
     def database(self, kind: PostgresKind = "embedded", *, template: str = "template0") -> Iterator[str]:
