@@ -41,6 +41,17 @@ class FreshBooksAnswerInvalid(Exception):
     """FreshBooks answered something that its own documentation does not allow; the whole answer is unusable."""
 
 
+class FilterIgnored(FreshBooksAnswerInvalid):
+    """FreshBooks listed what was not asked for: it ignores filters that it does not know (FB API s4.2).
+
+    `filter` names the one that was ignored.
+    """
+
+    def __init__(self, message: str, *, filter_name: str) -> None:
+        super().__init__(message)
+        self.filter = filter_name
+
+
 class AuthorizationExpired(Exception):
     """The access token is no longer accepted; a refresh may help."""
 

@@ -1,0 +1,255 @@
+"""One partner's FreshBooks account: pages, single records and payments, each method one HTTP call (W4, FB API s3)."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import msgspec
+from msgspec import Raw, Struct
+
+from daemon.adapters.freshbooks import ledger, wire
+from daemon.adapters.freshbooks.calls import Answer, Call, Caller, MaySend
+from daemon.adapters.freshbooks.envelopes import Accounting, unwrap
+from daemon.adapters.freshbooks.listing import PATHS, check_asked, check_rows, params_of, split
+from daemon.adapters.freshbooks.wire import fingerprint
+from daemon.core.backfill import Pass
+from daemon.core.errors import FreshBooksAnswerInvalid
+from daemon.core.exchange import Page, PaymentDraft, RawItem, Undecodable
+from daemon.core.model import (
+    AccountId,
+    CustomerId,
+    FbCredit,
+    FbCustomer,
+    FbInvoice,
+    FbPayment,
+    FbPaymentId,
+    InvoiceId,
+    LedgerAccount,
+    Reading,
+    Record,
+    Resource,
+)
+
+PAGE_SIZE = 100
+"""The most that FreshBooks gives (FB API s4.2)."""
+LISTING_PAGES_MAX = 50
+"""No invoice has 5,000 payments; more pages mean that a filter was ignored."""
+
+
+class _One(Struct, gc=False):
+    client: Raw | None = None
+    invoice: Raw | None = None
+    payment: Raw | None = None
+    credit_note: Raw | None = None
+
+
+class _Money(Struct):
+    amount: str
+    code: str
+
+
+class _NewPayment(Struct):
+    invoiceid: int
+    amount: _Money
+    date: str
+    type: str
+    note: str
+    send_client_notification: bool = False
+
+
+class _PaymentBody(Struct):
+    payment: _NewPayment
+
+
+_one_decoder = msgspec.json.Decoder(Accounting[_One])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreshBooksAccount:
+    """Fulfils `Accounting` (actors/ports.py) for one account; `token` hands out a valid access token.
+
+    `post_timeout` bounds the one call that creates a payment. Every method may also raise what `token` raises.
+    """
+
+    caller: Caller
+    account_id: AccountId
+    business_uuid: str
+    token: Callable[[], Awaitable[str]]
+    now: Callable[[], datetime]
+    post_timeout: timedelta = timedelta(seconds=30)
+
+    # ---- reading -----------------------------------------------------------------------------------------------------
+
+    async def list_page(self, listing: Pass, page: int, page_size: int) -> Page:
+        """Fetch one page of a listing, items undecoded, invoices with their lines.
+
+        Raises FilterIgnored when the page is not what was asked for.
+        """
+        began_at = self.now()
+        params = params_of(listing, page, min(page_size, PAGE_SIZE))
+        answer = await self._get(PATHS[listing.resource], params)
+        rows = split(listing.resource, answer)
+        check_rows(listing, page, rows)
+        return Page(
+            resource=listing.resource,
+            page=page,
+            pages=rows.pages,
+            total=rows.total,
+            items=rows.items,
+            reading=Reading(began_at=began_at, finished_at=self.now()),
+        )
+
+    def decode(self, resource: Resource, item: RawItem) -> FbInvoice | FbPayment | FbCustomer | FbCredit | Undecodable:
+        """Decode one raw item; pure."""
+        return wire.decode(resource, item)
+
+    async def invoice(self, invoice_id: InvoiceId) -> tuple[FbInvoice, Reading]:
+        """Fetch one invoice with its lines, whatever its visibility."""
+        began_at = self.now()
+        answer = await self._get(f"{PATHS[Resource.INVOICES]}/{invoice_id}", [("include[]", "lines")])
+        record = _record(Resource.INVOICES, answer, invoice_id)
+        if not isinstance(record, FbInvoice):
+            raise _wrong(record)
+        return record, Reading(began_at=began_at, finished_at=self.now())
+
+    async def customer(self, customer_id: CustomerId) -> tuple[FbCustomer, Reading]:
+        """Fetch one client, whatever its visibility."""
+        began_at = self.now()
+        answer = await self._get(f"{PATHS[Resource.CUSTOMERS]}/{customer_id}")
+        record = _record(Resource.CUSTOMERS, answer, customer_id)
+        if not isinstance(record, FbCustomer):
+            raise _wrong(record)
+        return record, Reading(began_at=began_at, finished_at=self.now())
+
+    async def payment(self, payment_id: FbPaymentId) -> FbPayment:
+        """Fetch one payment, whatever its visibility."""
+        answer = await self._get(f"{PATHS[Resource.PAYMENTS]}/{payment_id}")
+        return _payment(_record(Resource.PAYMENTS, answer, payment_id))
+
+    async def payments_of_invoice(self, invoice_id: InvoiceId, *, deleted: bool) -> tuple[FbPayment, ...]:
+        """List an invoice's payments: the active ones or the deleted ones.
+
+        The one method that may make several calls: a page each, at most `LISTING_PAGES_MAX`.
+        """
+        listed = Pass(resource=Resource.PAYMENTS, deleted=deleted)
+        records = await self._list_of(listed, "invoiceid", invoice_id)
+        return tuple(_payment(record) for record in records)
+
+    async def payments_of_customer(
+        self, customer_id: CustomerId, since: date, *, deleted: bool
+    ) -> tuple[FbPayment, ...]:
+        """List a client's payments updated since a US/Eastern day, active or deleted ones: the look-up of W4."""
+        listed = Pass(resource=Resource.PAYMENTS, deleted=deleted, updated_from=since)
+        records = await self._list_of(listed, "clientid", customer_id)
+        return tuple(_payment(record) for record in records)
+
+    async def credits_of_customer(self, customer_id: CustomerId, *, deleted: bool) -> tuple[FbCredit, ...]:
+        """List a client's credit notes, to see whether the credit of an overpayment is gone (W2)."""
+        records = await self._list_of(Pass(resource=Resource.CREDITS, deleted=deleted), "clientid", customer_id)
+        return tuple(_credit(record) for record in records)
+
+    async def _list_of(self, listed: Pass, name: str, asked: int) -> tuple[Record, ...]:
+        """Read all pages of a listing narrowed to one invoice or client; the last reading of an id counts."""
+        found: dict[int, Record] = {}
+        for page in range(1, LISTING_PAGES_MAX + 1):
+            params = [*params_of(listed, page, PAGE_SIZE), (f"search[{name}]", str(asked))]
+            rows = split(listed.resource, await self._get(PATHS[listed.resource], params))
+            check_rows(listed, page, rows)
+            check_asked(name, asked, [getattr(head, name) for head in rows.heads])
+            found |= {item.id: _decoded(listed.resource, item) for item in rows.items}
+            if page >= rows.pages:
+                return tuple(found.values())
+        raise FreshBooksAnswerInvalid(f"FreshBooks lists more than {LISTING_PAGES_MAX} pages for {name} {asked}")
+
+    # ---- writing -----------------------------------------------------------------------------------------------------
+
+    async def create_payment(self, draft: PaymentDraft, *, may_send: MaySend) -> FbPayment:
+        """Create a payment, once; the caller must already have a committed claim (W4).
+
+        `may_send` is asked right before the request is written; a no raises FreshBooksUnavailable(unsent=True). Every
+        other error but FreshBooksRefused and AuthorizationExpired leaves open whether the payment was made.
+        """
+        body = _PaymentBody(
+            payment=_NewPayment(
+                invoiceid=draft.invoice_id,
+                amount=_Money(amount=format(draft.amount, "f"), code=draft.currency),
+                date=draft.paid_on.isoformat(),
+                type=draft.type,
+                note=draft.note,
+            )
+        )
+        call = self._accounting("POST", PATHS[Resource.PAYMENTS], body=body)
+        token = await self.token()
+        answer = await self.caller.call(call, token=token, timeout=self.post_timeout, may_send=may_send)
+        payment = _payment(_record(Resource.PAYMENTS, answer, None))
+        if payment.invoice_id != draft.invoice_id:
+            raise FreshBooksAnswerInvalid(f"FreshBooks answered a payment on invoice {payment.invoice_id}")
+        return payment
+
+    # ---- the chart of accounts ---------------------------------------------------------------------------------------
+
+    async def ledger_accounts(self) -> tuple[LedgerAccount, ...]:
+        """List the chart of accounts (C4)."""
+        call = ledger.list_accounts(self.business_uuid)
+        return ledger.read_accounts(await self.caller.call(call, token=await self.token()))
+
+    async def create_ledger_account(self, name: str, sub_type: str, parent_id: str) -> LedgerAccount:
+        """Create an account, such as "Undeposited Funds" (C4)."""
+        call = ledger.create_account(self.business_uuid, name, sub_type, parent_id)
+        return ledger.read_account(await self.caller.call(call, token=await self.token()))
+
+    async def _get(self, path: str, params: Sequence[tuple[str, str]] = ()) -> Answer:
+        return await self.caller.call(self._accounting("GET", path, params=params), token=await self.token())
+
+    def _accounting(
+        self, method: str, path: str, *, params: Sequence[tuple[str, str]] = (), body: Struct | None = None
+    ) -> Call:
+        return Call(
+            method=method,
+            path=f"/accounting/account/{self.account_id}/{path}",
+            params=params,
+            body=None if body is None else msgspec.json.encode(body),
+            create=method == "POST",
+        )
+
+
+def _record(resource: Resource, answer: Answer, asked: int | None) -> Record:
+    """Decode a single object's answer and check that it is the one asked for."""
+    one = unwrap(answer, _one_decoder)
+    raw = {
+        Resource.CUSTOMERS: one.client,
+        Resource.INVOICES: one.invoice,
+        Resource.PAYMENTS: one.payment,
+        Resource.CREDITS: one.credit_note,
+    }[resource]
+    if raw is None:
+        raise FreshBooksAnswerInvalid(f"FreshBooks answered without the record that was asked of {resource}")
+    body = bytes(raw)
+    record = _decoded(resource, RawItem(id=asked or 0, fingerprint=fingerprint(body), raw=body))
+    if asked is not None and record.id != asked:
+        raise FreshBooksAnswerInvalid(f"FreshBooks answered {resource} {record.id} instead of {asked}")
+    return record
+
+
+def _decoded(resource: Resource, item: RawItem) -> Record:
+    """Decode an item that is needed whole: one that cannot be read makes the answer unusable."""
+    record = wire.decode(resource, item)
+    if isinstance(record, Undecodable):
+        raise FreshBooksAnswerInvalid(f"FreshBooks answered {resource} {item.id} that cannot be read: {record.reason}")
+    return record
+
+
+def _payment(record: Record) -> FbPayment:
+    if not isinstance(record, FbPayment):
+        raise _wrong(record)
+    return record
+
+
+def _credit(record: Record) -> FbCredit:
+    if not isinstance(record, FbCredit):
+        raise _wrong(record)
+    return record
+
+
+def _wrong(record: Record) -> FreshBooksAnswerInvalid:
+    return FreshBooksAnswerInvalid(f"FreshBooks answered a {type(record).__name__} that was not asked for")
