@@ -83,6 +83,7 @@ class Directory:
         self.by_business_id: dict[int, Account] = {}
         self.logins: dict[str, Login] = {}
         self.identities: dict[int, Login] = {}
+        self._owners: dict[int, int] = {}
         self._businesses = 439_000
         self._memberships = 140_130
 
@@ -131,9 +132,15 @@ class Directory:
         self.identities[identity_id] = login
         return login
 
+    def owner_id(self, account: Account) -> int:
+        """The identity that owns `account`, or 0."""
+        return self._owners.get(account.business_id, 0)
+
     def join(self, login: Login, account: Account, role: str, client_id: int | None = None) -> Membership:
         """Make `login` a member of `account`; the membership's id is not the business' (FB API s2.8)."""
         self._memberships += 5
         membership = Membership(id=self._memberships, account=account, role=role, client_id=client_id)
         login.memberships.append(membership)
+        if role == "owner":
+            self._owners.setdefault(account.business_id, login.identity_id)
         return membership

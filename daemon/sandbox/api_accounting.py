@@ -7,7 +7,8 @@ from aiohttp import web
 
 from daemon.sandbox.accounts import Account, Membership
 from daemon.sandbox.bodies import wrapped
-from daemon.sandbox.call import Answer, Call, endpoint
+from daemon.sandbox.call import Answer, Call
+from daemon.sandbox.course import endpoint
 from daemon.sandbox.errors import ApiError, Family, not_found
 from daemon.sandbox.listing import Context, list_page, parse_query
 from daemon.sandbox.rendering import page_bytes, single

@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from daemon.sandbox.call import Answer, Call, endpoint
+from daemon.sandbox.call import Answer, Call
+from daemon.sandbox.course import endpoint
 from daemon.sandbox.errors import Family
 from daemon.sandbox.identity import me_json
 from daemon.sandbox.oauth import SCOPES, oauth_error

@@ -5,7 +5,8 @@ from aiohttp import web
 
 from daemon.sandbox import chart
 from daemon.sandbox.accounts import Account
-from daemon.sandbox.call import Answer, Call, endpoint
+from daemon.sandbox.call import Answer, Call
+from daemon.sandbox.course import endpoint
 from daemon.sandbox.errors import ApiError, Family
 from daemon.sandbox.wire import ledger_json
 

@@ -39,6 +39,7 @@ class Sequences:
     detail: int = 9_000_001
     income: int = 12_001
     legacy_account: int = 630_001
+    callback: int = 80_001
     invoice_number: int = 1
     credit_number: int = 1
 

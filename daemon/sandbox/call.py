@@ -1,24 +1,30 @@
-"""One API call from arrival to answer: log, faults, rate limit, token, scope, handler, headers."""
+"""One API call: the request, who makes it, and the answer."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum
 from typing import Any
 
 import msgspec
 from aiohttp import web
 
 from daemon.sandbox.accounts import Account, Login, Membership
-from daemon.sandbox.clock import stopwatch_s
 from daemon.sandbox.errors import PARSE_ERROR, ApiError, Family, error_body, forbidden, unauthorized
-from daemon.sandbox.limits import Allowance
 from daemon.sandbox.oauth import Grant
 from daemon.sandbox.request_log import RequestEntry
 from daemon.sandbox.sandbox import Sandbox
 
 SANDBOX: web.AppKey[Sandbox] = web.AppKey("sandbox", Sandbox)
-_VERSION = "2023-02-20"
+DEFAULT_VERSION = "2023-02-20"
 _JSON = "application/json"
+
+
+class Cut(Enum):
+    """How an answer is kept from its reader: the connection dies before it, or in the middle of its body."""
+
+    DROPPED = "dropped"
+    TORN = "torn"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -29,6 +35,7 @@ class Answer:
     status: int = 200
     content_type: str = _JSON
     headers: dict[str, str] = field(default_factory=dict)
+    cut: Cut | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -42,6 +49,7 @@ class Call:
     now: datetime
     grant: Grant | None = None
     account: Account | None = None
+    error_format: str | None = None
 
     @property
     def login(self) -> Login:
@@ -50,7 +58,7 @@ class Call:
             raise unauthorized()
         return self.sandbox.directory.identities[self.grant.identity_id]
 
-    async def json(self) -> Any:
+    async def json(self) -> Any:  # noqa: ANN401 - whatever JSON the caller sent
         """The request's JSON; raises 400 errno 1005 when it is none."""
         try:
             return msgspec.json.decode(await self.request.read() or b"{}")
@@ -63,9 +71,8 @@ class Call:
             raise unauthorized()
         membership = self.login.membership(str(account.account_id))
         if membership is None:
-            status = self.sandbox.switches["foreign_account_status"]
             error = unauthorized()
-            error.status = status
+            error.status = self.sandbox.switches["foreign_account_status"]
             raise error
         wanted = f"user:{scope}:{'write' if write else 'read'}"
         if scope is not None and wanted not in self.grant.scopes:
@@ -76,99 +83,22 @@ class Call:
         self.entry.account = account.account_id
         return membership
 
+    def error(self, error: ApiError) -> Answer:
+        """The family's error answer (FB API s8.1)."""
+        switches = self.sandbox.switches
+        older = switches["events_error_style"] == "older"
+        body = error_body(error, self.family, new_format=self._wants_new_errors(), older_events=older)
+        if switches["errors_as_object"] and "response" in body:
+            body = {"response": {"errors": body["response"]["errors"][0]}}
+        return Answer(status=error.status, body=msgspec.json.encode(body))
+
+    def _wants_new_errors(self) -> bool:
+        """Whether accounting errors come in the google.rpc shape (FB API s1, s8)."""
+        style = self.error_format or self.sandbox.switches["error_format"]
+        if style != "by_version":
+            return bool(style == "new")
+        version = self.request.headers.get("X-API-VERSION", DEFAULT_VERSION)
+        return bool(version >= self.sandbox.switches["new_errors_since"])
+
 
 Handler = Callable[[Call], Awaitable[Answer]]
-
-
-def endpoint(family: Family, handler: Handler, *, limited: bool = True) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    """Wrap an API handler into the whole course of a call."""
-
-    async def serve(request: web.Request) -> web.StreamResponse:
-        sandbox = request.app[SANDBOX]
-        started_s = stopwatch_s()
-        now = sandbox.clock.now()
-        entry = sandbox.log.open(at=now, method=request.method, path=request.path, query=request.query_string)
-        entry.account = request.match_info.get("account")
-        call = Call(sandbox=sandbox, request=request, family=family, entry=entry, now=now)
-        answer = await _answer(call, handler, limited=limited)
-        entry.status = answer.status
-        entry.latency_s = stopwatch_s() - started_s
-        resource = request.match_info.route.resource
-        sandbox.log.close(entry, call=f"{request.method} {resource.canonical if resource else request.path}")
-        return web.Response(
-            body=answer.body, status=answer.status, content_type=answer.content_type, headers=answer.headers
-        )
-
-    return serve
-
-
-async def _answer(call: Call, handler: Handler, *, limited: bool) -> Answer:
-    allowance: Allowance | None = None
-    try:
-        call.grant = _grant(call)
-        if limited:
-            allowance = _take(call)
-            if allowance.refused:
-                answer = _too_many(call)
-            else:
-                answer = await handler(call)
-        else:
-            answer = await handler(call)
-    except ApiError as error:
-        answer = render_error(call, error)
-    answer.headers.setdefault("x-api-version", call.request.headers.get("X-API-VERSION", _VERSION))
-    answer.headers.setdefault("Server", "nginx")
-    if allowance is not None:
-        answer.headers.update(allowance.headers())
-        if answer.status == 429 and not call.sandbox.switches["rate_limit_retry_after"]:  # noqa: PLR2004
-            answer.headers.pop("retry-after", None)
-    return answer
-
-
-def _grant(call: Call) -> Grant | None:
-    """The live grant of the call's token; endpoints that need one refuse when there is none."""
-    header = call.request.headers.get("Authorization", "")
-    try:
-        return call.sandbox.oauth.authenticate(header, call.now) if header else None
-    except ApiError:
-        return None
-
-
-def _take(call: Call) -> Allowance:
-    scope = call.sandbox.switches["rate_limit_scope"]
-    callers = {
-        "grant": ("grant", call.grant.id) if call.grant else ("ip", call.request.remote),
-        "account": ("account", call.request.match_info.get("account")),
-        "app": ("app",),
-        "ip": ("ip", call.request.remote),
-    }
-    create = call.request.method == "POST" and call.family is Family.ACCOUNTING
-    return call.sandbox.windows.take(callers[scope], call.now, create=create)
-
-
-def _too_many(call: Call) -> Answer:
-    style = call.sandbox.switches["rate_limit_body"]
-    error = ApiError(429, "Rate limit exceeded.", errno=429)
-    if style == "text":
-        return Answer(status=429, body=b"Too Many Requests", content_type="text/plain")
-    if style == "empty":
-        return Answer(status=429, body=b"")
-    body = error_body(error, Family.ACCOUNTING, new_format=style == "google")
-    return Answer(status=429, body=msgspec.json.encode(body))
-
-
-def wants_new_errors(call: Call) -> bool:
-    """Whether accounting errors come in the google.rpc shape (FB API s1, s8)."""
-    style = call.sandbox.switches["error_format"]
-    if style != "by_version":
-        return bool(style == "new")
-    version = call.request.headers.get("X-API-VERSION", _VERSION)
-    return bool(version >= call.sandbox.switches["new_errors_since"])
-
-
-def render_error(call: Call, error: ApiError) -> Answer:
-    """The family's error answer."""
-    body = error_body(error, call.family, new_format=wants_new_errors(call))
-    if call.sandbox.switches["errors_as_object"] and "response" in body:
-        body = {"response": {"errors": body["response"]["errors"][0]}}
-    return Answer(status=error.status, body=msgspec.json.encode(body))

@@ -139,8 +139,23 @@ def _auth(error: ApiError) -> dict[str, Any]:
     return {"error": error.code or "invalid_request", "error_description": error.message}
 
 
-def error_body(error: ApiError, family: Family, *, new_format: bool = False) -> dict[str, Any]:
-    """The JSON body of `error` for `family`; `new_format` selects google.rpc for accounting (FB API s8.1)."""
+def _older_events(error: ApiError) -> dict[str, Any]:
+    if error.status == 404:  # noqa: PLR2004
+        return {"code": 5, "message": "Requested resource could not be found.", "details": []}
+    violations = [{"field": e.field, "description": e.message} for e in (error, *error.more)]
+    details = [{"@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": violations}]
+    return {"code": _GRPC_CODES.get(error.status, 2), "message": "Invalid data in this request.", "details": details}
+
+
+def error_body(
+    error: ApiError, family: Family, *, new_format: bool = False, older_events: bool = False
+) -> dict[str, Any]:
+    """The JSON body of `error` for `family` (FB API s8.1).
+
+    `new_format` selects google.rpc for accounting, `older_events` the events family's former shape.
+    """
+    if family is Family.EVENTS and older_events:
+        return _older_events(error)
     if family is Family.ACCOUNTING:
         return _new_accounting(error) if new_format else _old_accounting(error)
     shapes = {Family.BUSINESS: _business, Family.EVENTS: _events, Family.PAYMENTS: _payments, Family.AUTH: _auth}

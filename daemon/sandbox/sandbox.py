@@ -6,6 +6,7 @@ from typing import Any
 from daemon.sandbox.accounts import Account, Directory, Login
 from daemon.sandbox.books import Books
 from daemon.sandbox.clock import Clock
+from daemon.sandbox.faults import FaultPlan
 from daemon.sandbox.limits import RateWindows
 from daemon.sandbox.oauth import SCOPES, AuthorizationServer
 from daemon.sandbox.operations import OPERATIONS, Key
@@ -15,6 +16,7 @@ from daemon.sandbox.request_log import RequestLog
 from daemon.sandbox.seeding import Seeder
 from daemon.sandbox.switches import Switches
 from daemon.sandbox.times import eastern_day
+from daemon.sandbox.webhooks import Courier
 
 PASSWORD = "sandbox"  # noqa: S105 - printed at the start and of use nowhere else
 _PEOPLE = (("Robin", "Hale"), ("Sam", "Whitlock"), ("Alex", "Moreno"), ("Kim", "Sørensen"))
@@ -37,6 +39,12 @@ class Sandbox:
         self.windows = RateWindows(options.rate_limits)
         self.log = RequestLog(options.request_log_size)
         self.invoice_bytes = InvoiceBytes(options.cache_bytes)
+        self.faults = FaultPlan(options.seed)
+        if options.faults_file is not None:
+            self.faults.load(options.faults_file)
+        self.courier = Courier(
+            faults=self.faults, switches=self.switches, seed=options.seed, enabled=options.webhooks
+        )
         self._people()
 
     def _people(self) -> None:
@@ -59,6 +67,7 @@ class Sandbox:
     def open_books(self, account: Account) -> Books:
         """Generate an account's books as of the sandbox's start."""
         books = Books(account_id=str(account.account_id), base_currency=account.currency, switches=self.switches)
+        books.sequences.callback = (account.business_id - 438_920) * 1_000 + 1
         Seeder(books, seed=account.seed, size=account.size, now=self.opened_at).fill()
         return books
 
@@ -80,10 +89,10 @@ class Sandbox:
 
         Raises ApiError, and then nothing was changed.
         """
-        del by
         now = self.clock.now()
         result = OPERATIONS[operation](account.books, key, body, now)
-        account.books.take_events()
+        for event, object_id in account.books.take_events():
+            self.courier.offer(account, event, object_id, identity_id=by or self.directory.owner_id(account))
         return result
 
     def view(self, account: Account, includes: frozenset[str] = frozenset()) -> View:

@@ -1,8 +1,11 @@
 """Builds the web application that serves one sandbox."""
 
+import asyncio
+from collections.abc import AsyncIterator
+
 from aiohttp import web
 
-from daemon.sandbox import api_accounting, api_auth, api_business, control, control_books, pages_oauth
+from daemon.sandbox import api_accounting, api_auth, api_business, api_events, control, control_books, control_faults, pages_oauth
 from daemon.sandbox.call import SANDBOX
 from daemon.sandbox.sandbox import Sandbox
 
@@ -15,8 +18,19 @@ def build_app(sandbox: Sandbox) -> web.Application:
     app[SANDBOX] = sandbox
     control.add_routes(app)
     control_books.add_routes(app)
+    control_faults.add_routes(app)
     pages_oauth.add_routes(app)
     api_auth.add_routes(app)
     api_accounting.add_routes(app)
     api_business.add_routes(app)
+    api_events.add_routes(app)
+    app.cleanup_ctx.append(_courier)
     return app
+
+
+async def _courier(app: web.Application) -> AsyncIterator[None]:
+    """Deliver webhooks while the application runs."""
+    async with asyncio.TaskGroup() as group:
+        delivering = group.create_task(app[SANDBOX].courier.run())
+        yield
+        delivering.cancel()
