@@ -42,7 +42,7 @@ async def migrate(dsn: str, directory: Path = MIGRATIONS) -> list[str]:
             state = compare(files, ran)
             if isinstance(state, Ahead):
                 raise MigrationError(
-                    f"the database has revision {state.revisions[-1]}, which this version does not know: run the newer one"
+                    f"the database has revision {state.revisions[-1]}, unknown to this version: run the newer one"
                 )
             pending = [file for file in files if file.revision not in ran]
             if pending:
