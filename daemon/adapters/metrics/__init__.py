@@ -1,0 +1,7 @@
+"""What Prometheus reads of the daemon, and the lines that go with it in the log."""
+
+from daemon.adapters.metrics.instruments import Metrics
+from daemon.adapters.metrics.telemetry import StructlogTelemetry
+from daemon.adapters.metrics.tracing import trace_freshbooks
+
+__all__ = ["Metrics", "StructlogTelemetry", "trace_freshbooks"]

@@ -1,0 +1,91 @@
+"""The actors' facts as metrics and log lines: one method, one fact."""
+
+import re
+from typing import Final
+
+from structlog.stdlib import BoundLogger
+
+from daemon.adapters.metrics.instruments import LANES, Metrics
+from daemon.core.model import PartnerId
+
+_WORD_BEGINS: Final = re.compile(r"(?<!^)(?=[A-Z])")
+
+
+class StructlogTelemetry:
+    """Fulfils the actors' Telemetry port. Repeated failures are at debug: a long outage does not fill the log."""
+
+    def __init__(self, metrics: Metrics, log: BoundLogger) -> None:
+        self._metrics = metrics
+        self._log = log
+
+    def state_changed(self, partner_id: PartnerId, status: str, *, parked: bool) -> None:
+        """Count and log a state change."""
+        state = "reconnect_needed" if parked else status
+        self._metrics.set_state(partner_id, state)
+        self._metrics.state_changes.labels(state).inc()
+        self._log.info("state_changed", partner=partner_id, state=status, parked=parked)
+
+    def effect_finished(self, partner_id: PartnerId, effect: str, outcome: str, seconds: float) -> None:
+        """Count an effect and its duration."""
+        effect, outcome = _snake_case(effect), _snake_case(outcome)
+        self._metrics.effects.labels(effect, outcome).inc()
+        self._metrics.effect_duration.labels(effect).observe(seconds)
+        self._log.debug(
+            "effect_finished", partner=partner_id, effect=effect, outcome=outcome, elapsed_s=round(seconds, 3)
+        )
+
+    def call_failed(self, partner_id: PartnerId, lane: str, error: str, attempt: int, retry_in_s: float) -> None:
+        """Count a failed attempt; log the first at warning, repeats at debug."""
+        self._metrics.call_failures.labels(lane if lane in LANES else "other").inc()
+        tell = self._log.warning if attempt <= 1 else self._log.debug
+        tell(
+            "call_failed", partner=partner_id, lane=lane, error=error, attempt=attempt, retry_in_s=round(retry_in_s, 1)
+        )
+
+    def call_recovered(self, partner_id: PartnerId, lane: str, attempts: int) -> None:
+        """Log that a lane works again."""
+        self._metrics.call_recoveries.labels(lane if lane in LANES else "other").inc()
+        self._log.info("call_recovered", partner=partner_id, lane=lane, attempts=attempts)
+
+    def page_stored(self, partner_id: PartnerId, resource: str, items: int, changed: int) -> None:
+        """Count records read and written."""
+        self._metrics.pages_stored.labels(resource).inc()
+        self._metrics.records_read.labels(resource).inc(items)
+        self._metrics.records_changed.labels(resource).inc(changed)
+        self._log.debug("page_stored", partner=partner_id, resource=resource, items=items, changed=changed)
+
+    def progress(self, partner_id: PartnerId, percent: int) -> None:
+        """Show the initial sync's progress."""
+        self._metrics.set_progress(partner_id, percent)
+
+    def push_finished(self, partner_id: PartnerId, outcome: str, seconds_since_initiation: float) -> None:
+        """Count what became of a push, and how long a recorded payment waited."""
+        self._metrics.pushes.labels(outcome).inc()
+        if outcome == "done":
+            self._metrics.push_latency.observe(max(0.0, seconds_since_initiation))
+        waited = round(seconds_since_initiation, 1)
+        self._log.info("push_finished", partner=partner_id, outcome=outcome, wait_s=waited)
+
+    def throttled(self, partner_id: PartnerId, rate_per_s: float) -> None:
+        """Count a 429 and tell the lowered rate."""
+        self._metrics.throttled.inc()
+        self._log.warning("throttled", partner=partner_id, rate_per_s=round(rate_per_s, 2))
+
+    def child_crashed(self, partner_id: PartnerId, error: BaseException, restart_in_s: float) -> None:
+        """Log a crashed supervisor with its traceback and count it."""
+        self._metrics.supervisor_crashes.inc()
+        self._log.error("supervisor_crashed", partner=partner_id, restart_in_s=round(restart_in_s, 1), exc_info=error)
+
+    def child_parked(self, partner_id: PartnerId, reason: str) -> None:
+        """Log and show a supervisor that exceeded its restart intensity."""
+        self._metrics.set_state(partner_id, "stopped")
+        self._log.error("supervisor_stopped", partner=partner_id, reason=reason)
+
+    def partner_gone(self, partner_id: PartnerId) -> None:
+        """Drop the partner's series."""
+        self._metrics.remove_partner(partner_id)
+        self._log.info("partner_gone", partner=partner_id)
+
+
+def _snake_case(name: str) -> str:
+    return _WORD_BEGINS.sub("_", name).lower()

@@ -1,0 +1,42 @@
+"""All partners at a glance, as values: what `status`, the gauges and the fleet page show."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from daemon.core.backfill import Feed
+from daemon.core.model import IssueKind, PartnerId
+from daemon.core.state import ConnectionStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetRow:
+    """How one partner's connection stands.
+
+    `percent` is the initial sync's. `succeeded_at` tells per feed when its last complete run ended; feeds that never
+    completed one are missing. `unpushed` counts payments on their way to FreshBooks, `oldest_unpushed_at` is the
+    earliest initiation among them; payments that wait for accounts or for a person are counted in `waiting` only.
+    `issues` counts open ones by kind.
+    """
+
+    partner_id: PartnerId
+    name: str
+    status: ConnectionStatus
+    parked: str | None = None
+    paused: bool = False
+    percent: int = 0
+    succeeded_at: Mapping[Feed, datetime] = field(default_factory=dict)
+    unpushed: int = 0
+    oldest_unpushed_at: datetime | None = None
+    waiting: int = 0
+    issues: Mapping[IssueKind, int] = field(default_factory=dict)
+
+    @property
+    def last_success_at(self) -> datetime | None:
+        """When any feed last completed a run."""
+        return max(self.succeeded_at.values(), default=None)
+
+    @property
+    def open_issues(self) -> int:
+        """How many sync issues are open."""
+        return sum(self.issues.values())
