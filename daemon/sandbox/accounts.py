@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from daemon.sandbox.books import Books
 from daemon.sandbox.listing import Selections
 
-_LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghjkmnpqrstuvwxyz"
+_LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghjkmnpqrstuvwxyz"  # pragma: allowlist secret -- an alphabet
 
 
 @dataclass(slots=True, kw_only=True)
