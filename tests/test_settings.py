@@ -200,7 +200,7 @@ def test_no_text_makes_the_duration_reader_fail_otherwise_than_by_refusing(value
         (f'[encryption]\nkeys = [{{id = "a:b", key = "{KEY_1}"}}]', ("encryption.keys[0].id", "letters, digits")),
         (f'[encryption]\nkeys = [{{id = "a"}}, {{id = "b", key = "{KEY_1}"}}]', ("encryption.keys[0].key", "missing")),
         (f'[encryption]\nkeys = [{{id = "a", key = "{KEY_1}", is = 1}}]', ("encryption.keys[0].is", "no such key")),
-        ("[postgres]\npool_min = 9\npool_max = 3", ("postgres", "pool_min is 9", "raise pool_max")),
+        ("[postgres]\nconnections_max = 1", ("postgres.connections_max", "greater than or equal to 2")),
         ("[log]\nlevel =\n", ("not valid TOML", "line 2")),
         ("[log]\n[log]", ("not valid TOML", "line 2")),
         ('[sync]\npage_size = 0\n[log]\nlevel = "loud"', ("sync.page_size", "(and 1 more)")),

@@ -43,16 +43,9 @@ class PostgresSettings(Section):
 
     dsn: Annotated[Secret, RESTART] = SecretStr("")
     state_dir: Annotated[OptionalPath, RESTART] = None
-    pool_min: Annotated[int, RESTART] = Field(default=2, ge=0)
-    pool_max: Annotated[int, RESTART] = Field(default=10, ge=2, le=500)
-    connect_timeout: Annotated[Duration, RESTART] = timedelta(seconds=10)
+    connections_max: Annotated[int, RESTART] = Field(default=10, ge=2, le=500)
+    acquire_timeout: Annotated[Duration, RESTART] = timedelta(seconds=10)
     command_timeout: Annotated[Duration, RESTART] = timedelta(seconds=30)
-
-    @model_validator(mode="after")
-    def _pool_is_possible(self) -> Self:
-        if self.pool_min > self.pool_max:
-            raise ValueError(f"pool_min is {self.pool_min} and pool_max only {self.pool_max}: raise pool_max")
-        return self
 
 
 class FreshBooksSettings(Section):
