@@ -213,8 +213,11 @@ class PushStore(Protocol):
         """Store what became of a claimed push and, with `decide`, what it does to its invoice, in one transaction."""
         ...
 
-    async def begin_send(self, claim: Claim, deadline_at: datetime) -> None:
-        """Fence the send: state `sending` with a fresh deadline, committed (W4 step 2)."""
+    async def begin_send(self, claim: Claim, deadline_at: datetime) -> Push:
+        """Fence the send: state `sending` with a fresh deadline, committed (W4 step 2).
+
+        Hands back the push as it is stored now: with this attempt counted, which what follows must build on.
+        """
         ...
 
     async def choose(
