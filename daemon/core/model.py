@@ -284,6 +284,7 @@ class Reason(enum.StrEnum):
     INVOICE_DRAFT = "invoice_draft"
     OTHER_CURRENCY = "other_currency"
     IS_THIS_IT = "is_this_it"
+    NAMED_PAYMENT_GONE = "named_payment_gone"
     AMBIGUOUS_LOOKUP = "ambiguous_lookup"
     REFUSED_BY_FRESHBOOKS = "refused_by_freshbooks"
     ATTEMPTS_EXHAUSTED = "attempts_exhausted"

@@ -1,0 +1,126 @@
+"""What a read of FreshBooks proves about pushes that are done: replaced, reverted, restored, won back (W2, W5)."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from daemon.core.amount_due import ZERO
+from daemon.core.markers import marker
+from daemon.core.model import (
+    HOLDS_MONEY,
+    LOST_MONEY,
+    Applied,
+    Choice,
+    InvoiceId,
+    Link,
+    PaymentStatus,
+    Push,
+    PushState,
+    Reason,
+)
+
+REVERTED: Final = frozenset({Reason.CHARGEBACK_REVERTED, Reason.FAILURE_REVERTED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generations:
+    """The links as they are after this decision, and the pushes to store for that."""
+
+    links: tuple[Link, ...]
+    changed: tuple[Push, ...]
+    opened: tuple[Push, ...]
+
+
+def settle_generations(
+    links: Sequence[Link], rows: Sequence[Applied], before: Sequence[Applied], invoice_id: InvoiceId
+) -> Generations:
+    """Bring every push in step with what the last snapshot shows (`rows`) and what the one before it showed."""
+    given_away = {
+        link.push.fb_payment_id
+        for link in links
+        if link.push and link.push.choice is Choice.STAND_IN and _is_done(link.push)
+    }
+    settled: list[Link] = []
+    changed: list[Push] = []
+    opened: list[Push] = []
+    for link in links:
+        push = link.push
+        if push is None:
+            settled.append(link)
+            continue
+        now = _settle(link, push, rows, before, given_away)
+        pushes = (*link.pushes[:-1], now)
+        if now != push:
+            changed.append(now)
+        if link.payment.invoice_id == invoice_id and _is_won_back(link, now, rows):
+            again = next_generation(now)
+            opened.append(again)
+            pushes = (*pushes, again)
+        settled.append(replace(link, pushes=pushes))
+    return Generations(links=tuple(settled), changed=tuple(changed), opened=tuple(opened))
+
+
+def next_generation(push: Push) -> Push:
+    """Open the generation after this one: a new intent with a marker of its own."""
+    generation = push.generation + 1
+    return Push(
+        payment_id=push.payment_id,
+        generation=generation,
+        state=PushState.READY,
+        marker=marker(push.payment_id, generation),
+    )
+
+
+def _settle(
+    link: Link, push: Push, rows: Iterable[Applied], before: Iterable[Applied], given_away: Iterable[object]
+) -> Push:
+    if _is_done(push) and push.choice is not Choice.STAND_IN and push.fb_payment_id in given_away:
+        return replace(push, state=PushState.CANCELLED, reason=Reason.REPLACED)
+    if is_live_anywhere(link, rows):
+        return _recognised(link, push, rows)
+    was_seen = any(row.fb_payment_id == push.fb_payment_id for row in rows)
+    if link.payment.status not in LOST_MONEY or not _is_done(push) or not was_seen:
+        return push
+    reason = push.reason if push.reason in REVERTED else _revert_reason(link, before)
+    gone = PushState.DONE if link.credit_is_live else PushState.CANCELLED
+    return replace(push, state=gone, reason=reason)
+
+
+def _recognised(link: Link, push: Push, rows: Iterable[Applied]) -> Push:
+    if push.reason in REVERTED:
+        return replace(push, state=PushState.DONE, reason=None)
+    if (
+        push.state is not PushState.CANCELLED
+        or push.reason is Reason.REPLACED
+        or link.payment.status not in HOLDS_MONEY
+    ):
+        return push
+    # Given up as never sent, yet it stands and its money is held: nothing is left to be sent.
+    row = next((row for row in rows if row.payment_id == link.payment.id and row.amount > ZERO), None)
+    if row is None:
+        return push
+    return replace(push, state=PushState.DONE, reason=None, fb_payment_id=row.fb_payment_id, recorded_amount=row.amount)
+
+
+def _revert_reason(link: Link, before: Iterable[Applied]) -> Reason:
+    # Only a record that stood until the charge-back may come back by itself: one deleted earlier is a person's choice
+    # (P8).
+    stood = any(row.payment_id == link.payment.id and row.amount > ZERO for row in before)
+    if link.payment.status is PaymentStatus.CHARGEBACK and stood:
+        return Reason.CHARGEBACK_REVERTED
+    return Reason.FAILURE_REVERTED
+
+
+def _is_won_back(link: Link, push: Push, rows: Iterable[Applied]) -> bool:
+    reverted = push.reason is Reason.CHARGEBACK_REVERTED and not link.credit_is_live
+    return reverted and link.payment.status in HOLDS_MONEY and not is_live_anywhere(link, rows)
+
+
+def is_live_anywhere(link: Link, rows: Iterable[Applied]) -> bool:
+    """Tell whether any snapshot shows a record of this payment live, here or on another invoice."""
+    here = any(row.payment_id == link.payment.id and row.amount > ZERO for row in rows)
+    return here or any(other.amount > ZERO for other in link.elsewhere)
+
+
+def _is_done(push: Push) -> bool:
+    return push.state is PushState.DONE

@@ -1,0 +1,248 @@
+"""What a read of FreshBooks, or a change on the platform, does to one invoice of ours (P2-P9, P11, P12, W2)."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from daemon.core.amount_due import ZERO, Share, attribute, due_of, frozen_due, reassign, shares_of
+from daemon.core.freeze import may_freeze, must_unfreeze, named_since, other_money
+from daemon.core.generations import settle_generations
+from daemon.core.invoice_history import entries
+from daemon.core.invoice_issues import standing_issues, subjects_of
+from daemon.core.model import (
+    FB_STATUS_DISPUTED,
+    FB_STATUS_DRAFT,
+    Applied,
+    FbInvoice,
+    FbPaymentId,
+    HistoryEntry,
+    Invoice,
+    InvoiceContext,
+    InvoiceDecision,
+    InvoiceId,
+    InvoiceStatus,
+    NotPayable,
+    Reading,
+    Snapshot,
+    Terms,
+    VisState,
+)
+from daemon.core.policy import PushPolicy
+from daemon.core.push_guard import may_go_now
+from daemon.core.stale_guard import Freshness, freshness, mark_of
+from daemon.core.terms import terms_hash, terms_of
+
+__all__ = [
+    "decide_page_read",
+    "decide_snapshot",
+    "decide_unfreeze",
+    "decide_without_read",
+    "is_newer",
+    "terms_hash",
+    "terms_of",
+]
+
+_DEFAULT_POLICY: Final = PushPolicy()
+
+
+def decide_page_read(read: FbInvoice, reading: Reading, context: InvoiceContext) -> InvoiceDecision:
+    """Decide a bulk page's read, which shows no payments.
+
+    Without any platform payment FreshBooks' outstanding is the amount due. With one, only a snapshot can tell, so
+    nothing is stored and a reread is asked for (P7). A stale read stores nothing; one that cannot be ordered asks for a
+    reread (P9).
+    """
+    if context.links or context.applied:
+        return _as_it_stands(read.id, context, reread=True)
+    verdict = is_newer(context.invoice, read, reading)
+    if verdict is not Freshness.NEWER:
+        return _as_it_stands(read.id, context, reread=_cannot_tell(verdict, read, context))
+    return _decide(_following(read, reading, context.invoice), terms_of(read), (), context)
+
+
+def decide_snapshot(
+    snapshot: Snapshot, context: InvoiceContext, policy: PushPolicy = _DEFAULT_POLICY
+) -> InvoiceDecision:
+    """Decide a consistent snapshot: amount due, freeze, and which pushes end, open or may go now (P5, P7, W2, W5).
+
+    A snapshot that does not add up stores nothing and asks to be read again (P7).
+    """
+    read = snapshot.invoice
+    verdict = is_newer(context.invoice, read, snapshot.reading)
+    if verdict is Freshness.OLDER:
+        return _as_it_stands(read.id, context, reread=False)
+    if not snapshot.is_consistent or _cannot_tell(verdict, read, context):
+        return _as_it_stands(read.id, context, reread=True)
+    rows = attribute(snapshot.payments, context.links, read.id)
+    candidate = _naming_since(_following(read, snapshot.reading, context.invoice), rows, snapshot, context)
+    decision = _decide(candidate, terms_of(read), rows, context)
+    return replace(decision, woken=may_go_now(snapshot, context, policy), related=_related(read.id, rows, context))
+
+
+def decide_without_read(context: InvoiceContext, now: datetime) -> InvoiceDecision:
+    """Decide from stored facts: after a change of a payment's status, a person's choice, or the outcome of a push.
+
+    An invoice that has never been read has nothing to be decided; a reread is asked for.
+    """
+    if context.invoice is None:
+        own = next((link.payment.invoice_id for link in context.links if link.payment.invoice_id is not None), None)
+        return InvoiceDecision(invoice=None) if own is None else _as_it_stands(own, context, reread=True)
+    stored = context.invoice
+    rows = reassign(context.applied, context.links)
+    decision = _decide(stored, None, rows, context, now)
+    unfroze = stored.is_frozen and decision.invoice is not None and not decision.invoice.is_frozen
+    return replace(decision, applied=rows if rows != context.applied else None, reread=unfroze)
+
+
+def decide_unfreeze(context: InvoiceContext, now: datetime) -> InvoiceDecision:
+    """Take FreshBooks' version of a frozen invoice by a person's wish: it follows from the next read on (P5)."""
+    if context.invoice is None or not context.invoice.is_frozen:
+        return decide_without_read(context, now)
+    stale = replace(context.invoice, frozen_at=None, frozen_other=None, terms_hash=UNREAD)
+    decision = decide_without_read(replace(context, invoice=stale), now)
+    entry = HistoryEntry(what="FreshBooks' version taken", detail="A person chose to follow FreshBooks again.")
+    return replace(decision, history=(entry, *decision.history), reread=True)
+
+
+UNREAD: Final = -1
+"""A `terms_hash` that no content has: the terms are to be taken from the next read, and cannot freeze before it."""
+
+
+def is_newer(stored: Invoice | None, read: FbInvoice, reading: Reading) -> Freshness:
+    """Tell whether a read may replace the stored one (P9); the first read of an invoice always may."""
+    if stored is None:
+        return Freshness.NEWER
+    return freshness(mark_of(stored, stored.reading, stored.version), mark_of(read, reading, read.version))
+
+
+# ---- the decision ----------------------------------------------------------------------------------------------------
+
+
+def _decide(
+    candidate: Invoice,
+    read: Terms | None,
+    rows: Sequence[Applied],
+    context: InvoiceContext,
+    now: datetime | None = None,
+) -> InvoiceDecision:
+    """Decide a candidate row: FreshBooks' latest balance facts with the stored terms, freeze and amount due."""
+    settled = settle_generations(context.links, rows, context.applied, candidate.id)
+    shares = shares_of(settled.links, rows, candidate.id)
+    invoice = _freeze(_released(candidate, read, shares), shares, now or candidate.reading.finished_at)
+    return InvoiceDecision(
+        invoice=invoice,
+        applied=tuple(rows),
+        issues=standing_issues(invoice.id, invoice, shares),
+        subjects=subjects_of(invoice.id, shares),
+        history=tuple(entries(context.invoice, invoice, read)) if context.invoice is not None else (),
+        opened=settled.opened,
+        changed=settled.changed,
+    )
+
+
+def _released(candidate: Invoice, read: Terms | None, shares: Sequence[Share]) -> Invoice:
+    if not candidate.is_frozen or not must_unfreeze(candidate, shares):
+        return candidate
+    terms, known = (candidate.terms, UNREAD) if read is None else (read, candidate.fb_terms_hash)
+    return replace(candidate, frozen_at=None, frozen_other=None, terms=terms, terms_hash=known)
+
+
+def _freeze(candidate: Invoice, shares: Sequence[Share], now: datetime) -> Invoice:
+    """Give the candidate its amount due, and freeze it when FreshBooks shows it settled (P5, P7)."""
+    if candidate.frozen_other is not None:
+        due = frozen_due(candidate.terms.total, candidate.frozen_other, candidate.terms.currency, shares)
+        return _priced(candidate, due, candidate.frozen_at, candidate.frozen_other)
+    due = due_of(candidate.fb_outstanding, candidate.fb_currency, shares)
+    freezes = candidate.terms_hash == candidate.fb_terms_hash and may_freeze(candidate, due, shares)
+    return _priced(candidate, due, now if freezes else None, other_money(candidate, shares) if freezes else None)
+
+
+def _priced(
+    candidate: Invoice, due: Decimal | None, frozen_at: datetime | None, frozen_other: Decimal | None
+) -> Invoice:
+    is_draft = candidate.fb_status == FB_STATUS_DRAFT and frozen_at is None
+    paid = due is not None and due <= ZERO and candidate.terms.total > ZERO
+    status = InvoiceStatus.DRAFT if is_draft else InvoiceStatus.PAID if paid else InvoiceStatus.OUTSTANDING
+    return replace(
+        candidate,
+        status=status,
+        amount_due=due,
+        not_payable=_not_payable(candidate, due, status),
+        frozen_at=frozen_at,
+        frozen_other=frozen_other,
+    )
+
+
+def _not_payable(invoice: Invoice, due: Decimal | None, status: InvoiceStatus) -> NotPayable | None:
+    """Tell why the platform must not charge this invoice (P6, P12). One archived in FreshBooks stays payable."""
+    reasons = (
+        (invoice.vis_state is VisState.DELETED, NotPayable.DELETED),
+        (status is InvoiceStatus.DRAFT, NotPayable.DRAFT),
+        (invoice.disputed or invoice.fb_status == FB_STATUS_DISPUTED, NotPayable.DISPUTED),
+        (due is None, NotPayable.UNKNOWN_DUE),
+        (due is not None and due <= ZERO, NotPayable.NOTHING_DUE),
+    )
+    return next((reason for holds, reason in reasons if holds), None)
+
+
+def _following(read: FbInvoice, reading: Reading, stored: Invoice | None) -> Invoice:
+    """Make the candidate row of a read: its balance facts, and its terms unless ours are frozen (P2, P5)."""
+    terms = terms_of(read)
+    content = terms_hash(terms)
+    frozen = stored if stored is not None and stored.is_frozen else None
+    return Invoice(
+        id=read.id,
+        terms=frozen.terms if frozen else terms,
+        terms_hash=frozen.terms_hash if frozen else content,
+        fb_amount=read.amount,
+        fb_outstanding=read.outstanding,
+        fb_currency=read.currency,
+        fb_status=read.status,
+        disputed=read.disputed,
+        vis_state=read.vis_state,
+        updated_at=read.updated_at,
+        updated_is_ambiguous=read.updated_is_ambiguous,
+        version=read.version,
+        fingerprint=read.fingerprint,
+        reading=reading,
+        status=InvoiceStatus.OUTSTANDING,
+        amount_due=stored.amount_due if stored else None,
+        not_payable=None,
+        frozen_at=frozen.frozen_at if frozen else None,
+        frozen_other=frozen.frozen_other if frozen else None,
+        fb_terms_hash=content,
+    )
+
+
+def _naming_since(candidate: Invoice, rows: Sequence[Applied], snapshot: Snapshot, context: InvoiceContext) -> Invoice:
+    """Take out of a frozen invoice's other money what a person has since named as a platform payment."""
+    if candidate.frozen_at is None or candidate.frozen_other is None:
+        return candidate
+    frozen_at = candidate.frozen_at
+    stood: set[FbPaymentId] = {payment.id for payment in snapshot.payments if payment.updated_at <= frozen_at}
+    return replace(candidate, frozen_other=candidate.frozen_other - named_since(rows, context.applied, stood))
+
+
+def _as_it_stands(invoice_id: InvoiceId, context: InvoiceContext, *, reread: bool) -> InvoiceDecision:
+    """Write nothing: the stored facts stay, and so do the issues that follow from them."""
+    shares = shares_of(context.links, reassign(context.applied, context.links), invoice_id)
+    return InvoiceDecision(
+        invoice=None,
+        issues=standing_issues(invoice_id, context.invoice, shares),
+        subjects=subjects_of(invoice_id, shares),
+        reread=reread,
+    )
+
+
+def _cannot_tell(verdict: Freshness, read: FbInvoice, context: InvoiceContext) -> bool:
+    stored = context.invoice
+    return verdict is Freshness.TIE and stored is not None and stored.fingerprint != read.fingerprint
+
+
+def _related(invoice_id: InvoiceId, rows: Sequence[Applied], context: InvoiceContext) -> frozenset[InvoiceId]:
+    """Name the invoices whose payments were moved here, if what is shown of them changed: it is their issue."""
+    changed = {row.payment_id for row in set(rows) ^ set(context.applied)}
+    homes = (link.payment.invoice_id for link in context.links if link.payment.id in changed)
+    return frozenset(home for home in homes if home is not None and home != invoice_id)

@@ -1,0 +1,220 @@
+"""What a fresh snapshot says about a payment that is about to be recorded: post, wait, stop, adopt or cancel (W5)."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import Final
+
+from daemon.core.amount_due import ZERO, Share, attribute, owners_by_id, shares_of
+from daemon.core.markers import markers_in
+from daemon.core.model import (
+    LOST_MONEY,
+    Choice,
+    FbPayment,
+    FbPaymentId,
+    InvoiceContext,
+    Link,
+    Payment,
+    PaymentId,
+    PaymentStatus,
+    Push,
+    PushState,
+    Reason,
+    Snapshot,
+    VisState,
+)
+from daemon.core.policy import PushPolicy
+from daemon.core.push_sentences import money
+from daemon.core.records import describe, was_touched_since
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Post:
+    """Record it: `amount` is sent; `split` is what FreshBooks will keep as a credit instead of applying it (W5)."""
+
+    amount: Decimal
+    split: Decimal = ZERO
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """Not yet; it goes by itself when what `reason` names has happened."""
+
+    reason: Reason
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """Only a person can say; `candidates` are the FreshBooks payments in question."""
+
+    reason: Reason
+    detail: str = ""
+    candidates: tuple[FbPayment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adopt:
+    """It stands in FreshBooks already, by our marker or by a person's word: `amount` is what counts of it."""
+
+    fb_payment_id: FbPaymentId
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancel:
+    """Nothing is to be recorded any more."""
+
+    reason: Reason
+
+
+GuardVerdict = Post | Wait | Stop | Adopt | Cancel
+
+
+def guard(
+    payment: Payment, push: Push, snapshot: Snapshot, context: InvoiceContext, policy: PushPolicy
+) -> GuardVerdict:
+    """Decide, on a snapshot read just now, whether a payment may be posted (W5).
+
+    `context` holds every platform payment on this invoice. What already stands is adopted before anything else is
+    asked, so that a payment which failed meanwhile is known to need a revert.
+    """
+    adopted = _standing(payment, push, snapshot, context)
+    if adopted is not None:
+        return adopted
+    if payment.status in LOST_MONEY:
+        return Cancel(reason=Reason.FAILED_BEFORE_PUSH)
+    if payment.status is PaymentStatus.REFUNDED:
+        return Cancel(reason=Reason.REFUNDED_BEFORE_PUSH)
+    if payment.invoice_id is None:
+        return Cancel(reason=Reason.MADE_ON_PLATFORM)
+    if push.choice is Choice.REFUND_IN_AP:
+        return Wait(reason=Reason.UNTIL_REFUNDED)
+    return _refusal(payment, push, snapshot, context, policy) or _room(payment, push, snapshot, context)
+
+
+def may_go_now(snapshot: Snapshot, context: InvoiceContext, policy: PushPolicy) -> tuple[PaymentId, ...]:
+    """List the payments that wait, or stopped, for something which this snapshot shows to be gone."""
+    return tuple(
+        link.payment.id
+        for link in context.links
+        if link.push is not None
+        and link.payment.invoice_id == snapshot.invoice.id
+        and _is_freed(link.push, guard(link.payment, link.push, snapshot, context, policy))
+    )
+
+
+_WAITS_FOR_INVOICE: Final = frozenset({Reason.UNTIL_REVERTED, Reason.INVOICE_UNKNOWN})
+_STOPPED_BY_INVOICE: Final = frozenset(
+    {
+        Reason.ALREADY_PAID,
+        Reason.LESS_OUTSTANDING,
+        Reason.INVOICE_DELETED,
+        Reason.INVOICE_DRAFT,
+        Reason.OTHER_CURRENCY,
+        Reason.IS_THIS_IT,
+    }
+)
+
+
+def _is_freed(push: Push, verdict: GuardVerdict) -> bool:
+    if push.state is PushState.WAITING:
+        return push.reason in _WAITS_FOR_INVOICE and isinstance(verdict, Post | Adopt)
+    if push.state is not PushState.NEEDS_PERSON:
+        return False
+    return isinstance(verdict, Adopt) or (push.reason in _STOPPED_BY_INVOICE and isinstance(verdict, Post))
+
+
+def _standing(payment: Payment, push: Push, snapshot: Snapshot, context: InvoiceContext) -> Adopt | None:
+    """Find the record that this payment has already: the one a person named, else one with its marker."""
+    owners = owners_by_id(context.links)
+    if push.choice in _NAMES_A_RECORD:
+        named = next((fb for fb in snapshot.live_payments if fb.id == push.fb_payment_id), None)
+        usable = named is not None and named.currency == payment.currency and _is_free(named, push, owners)
+        return Adopt(fb_payment_id=named.id, amount=min(named.amount, payment.amount)) if named and usable else None
+    rows = attribute(snapshot.payments, context.links, snapshot.invoice.id)
+    live = {row.fb_payment_id for row in rows if row.payment_id == payment.id and row.amount > ZERO}
+    mine = [
+        fb
+        for fb in snapshot.payments
+        if (fb.id in live or (payment.id, push.generation) in markers_in(fb.note)) and _is_free(fb, push, owners)
+    ]
+    # A record of this very generation that is deleted by now was posted all the same: what to do about it is a person's
+    # choice (P8).
+    best = min(mine, key=lambda fb: (fb.id not in live, fb.id), default=None)
+    return Adopt(fb_payment_id=best.id, amount=best.amount) if best else None
+
+
+_NAMES_A_RECORD: Final = frozenset({Choice.SETTLED_BY_HAND, Choice.STAND_IN})
+
+
+def _is_free(fb: FbPayment, push: Push, owners: dict[FbPaymentId, Link]) -> bool:
+    owner = owners.get(fb.id)
+    if owner is None or owner.payment.id == push.payment_id:
+        return not fb.from_credit
+    return push.choice is Choice.STAND_IN and owner.payment.status in LOST_MONEY
+
+
+def _refusal(
+    payment: Payment, push: Push, snapshot: Snapshot, context: InvoiceContext, policy: PushPolicy
+) -> Stop | None:
+    """Find what stops the POST whatever the balance; only a draft, and a look-alike, can be overridden."""
+    invoice = snapshot.invoice
+    if invoice.currency != payment.currency:
+        return Stop(reason=Reason.OTHER_CURRENCY, detail=f"The invoice is in {invoice.currency}.")
+    if invoice.vis_state is VisState.DELETED:
+        return Stop(reason=Reason.INVOICE_DELETED)
+    if push.choice in _NAMES_A_RECORD:
+        return Stop(reason=Reason.NAMED_PAYMENT_GONE)
+    if push.choice is Choice.POST_ANYWAY:
+        return None
+    candidates = tuple(_look_alikes(payment, snapshot, context, policy)) if push.choice is not Choice.NOT_THIS else ()
+    if candidates:
+        return Stop(reason=Reason.IS_THIS_IT, detail=describe(candidates), candidates=candidates)
+    return Stop(reason=Reason.INVOICE_DRAFT) if invoice.is_draft else None
+
+
+def _look_alikes(
+    payment: Payment, snapshot: Snapshot, context: InvoiceContext, policy: PushPolicy
+) -> Iterator[FbPayment]:
+    """Find unmarked FreshBooks payments of the same amount and a near date, entered after the customer paid (W5)."""
+    taken = owners_by_id(context.links)
+    for fb in snapshot.live_payments:
+        same = fb.amount == payment.amount and fb.currency == payment.currency
+        unknown = not fb.from_credit and fb.id not in taken and not markers_in(fb.note)
+        near = abs(fb.paid_on - payment.initiated_at.date()) <= timedelta(days=policy.candidate_days)
+        if same and unknown and near and was_touched_since(fb, payment.initiated_at):
+            yield fb
+
+
+def _room(payment: Payment, push: Push, snapshot: Snapshot, context: InvoiceContext) -> GuardVerdict:
+    """Compare the payment with what is outstanding, and with what will be once others are recorded or reverted."""
+    outstanding = snapshot.invoice.outstanding
+    others = [share for share in _shares(snapshot, context) if share.link.payment.id != payment.id]
+    coming = sum((share.link.payment.amount for share in others if _may_land(share)), ZERO)
+    if outstanding - coming >= payment.amount:
+        return Post(amount=payment.amount)
+    if push.choice is Choice.POST_ANYWAY:
+        return Post(amount=payment.amount, split=max(payment.amount - outstanding, ZERO))
+    if outstanding >= payment.amount:
+        return Wait(reason=Reason.RETRY_LATER, detail="Another payment on this invoice is being recorded first.")
+    dead = [share for share in others if share.delta > ZERO and share.shown > ZERO]
+    if dead and outstanding + sum((share.delta for share in dead), ZERO) >= payment.amount:
+        names = ", ".join(share.link.payment.id for share in dead)
+        return Wait(reason=Reason.UNTIL_REVERTED, detail=f"It goes by itself once {names} is reverted.")
+    have = f"Outstanding {money(outstanding, snapshot.invoice.currency)}."
+    return Stop(reason=Reason.LESS_OUTSTANDING if outstanding > ZERO else Reason.ALREADY_PAID, detail=have)
+
+
+def _shares(snapshot: Snapshot, context: InvoiceContext) -> Sequence[Share]:
+    rows = attribute(snapshot.payments, context.links, snapshot.invoice.id)
+    return shares_of(context.links, rows, snapshot.invoice.id)
+
+
+def _may_land(share: Share) -> bool:
+    push = share.link.push
+    return push is not None and push.state in _IN_FLIGHT and not share.shown
+
+
+_IN_FLIGHT: Final = frozenset({PushState.SENDING, PushState.UNCERTAIN})

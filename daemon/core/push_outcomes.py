@@ -1,0 +1,184 @@
+"""What becomes of a push: after the guard, a POST, a lost answer, a look-up (W4)."""
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from daemon.core.markers import markers_in
+from daemon.core.model import (
+    HOLDS_MONEY,
+    LOST_MONEY,
+    Choice,
+    FbPayment,
+    Payment,
+    Push,
+    PushState,
+    Reason,
+)
+from daemon.core.policy import PushPolicy
+from daemon.core.push_guard import Adopt, Cancel, GuardVerdict, Post, Stop, Wait
+from daemon.core.push_sentences import money
+from daemon.core.records import describe, was_touched_since
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """The record stands in FreshBooks, or stood: it was posted."""
+
+    payment: FbPayment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ambiguous:
+    """No record with our marker, but some of the same amount, made since the claim: only a person can tell."""
+
+    candidates: tuple[FbPayment, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absent:
+    """Nothing that could be it."""
+
+
+LookupVerdict = Found | Ambiguous | Absent
+
+
+class Failure(enum.StrEnum):
+    """How a POST failed, by what it may have done (W4)."""
+
+    UNSENT = "unsent"
+    """Provably nothing reached FreshBooks, or it refused the request unread (429)."""
+    REFUSED = "refused"
+    """FreshBooks understood it and said no: nothing was written."""
+    MAYBE_LANDED = "maybe_landed"
+    """Anything else: only a look-up may follow."""
+
+
+def lookup(push: Push, payment: Payment, payments_seen: Sequence[FbPayment], claimed_at: datetime) -> LookupVerdict:
+    """Look for the record of an uncertain push among the client's payments since the claim, both visibilities (W4).
+
+    By stored id, then by this generation's marker, live before deleted. What has the same amount and no marker at all
+    goes to a person, unless a person has already said that it is another payment.
+    """
+    mark = (push.payment_id, push.generation)
+    known = [fb for fb in payments_seen if fb.id == push.fb_payment_id]
+    marked = [fb for fb in payments_seen if mark in markers_in(fb.note) and not fb.from_credit]
+    best = min(known or marked, key=lambda fb: (not fb.is_live, fb.id), default=None)
+    if best is not None:
+        return Found(payment=best)
+    if push.choice is Choice.NOT_THIS:
+        return Absent()
+    candidates = tuple(fb for fb in payments_seen if _may_be_it(fb, payment, claimed_at - CLOCK_SKEW))
+    return Ambiguous(candidates=candidates) if candidates else Absent()
+
+
+CLOCK_SKEW: Final = timedelta(minutes=5)
+"""How far FreshBooks' clock may be behind ours when records are compared with our claim."""
+_LOOKUPS_TO_PROVE_ABSENCE: Final = 2
+
+
+def after_guard(push: Push, verdict: GuardVerdict, now: datetime, policy: PushPolicy) -> Push:
+    """Tell what the guard makes of a claimed push; a verdict to post leaves it as it is, for the send (W5)."""
+    match verdict:
+        case Post():
+            return push
+        case Wait(reason=reason, detail=detail):
+            later = now + policy.waiting_interval
+            return replace(push, state=PushState.WAITING, reason=reason, detail=detail, not_before=later, candidates=())
+        case Stop(reason=reason, detail=detail, candidates=candidates):
+            ids = tuple(fb.id for fb in candidates)
+            return replace(push, state=PushState.NEEDS_PERSON, reason=reason, detail=detail, candidates=ids)
+        case Adopt(fb_payment_id=fb_payment_id, amount=amount):
+            by_hand = Reason.SETTLED_BY_HAND if push.choice is Choice.SETTLED_BY_HAND else None
+            return _done(replace(push, fb_payment_id=fb_payment_id, recorded_amount=amount, reason=by_hand))
+        case Cancel(reason=reason):
+            return replace(push, state=PushState.CANCELLED, reason=reason, detail="", candidates=())
+
+
+def after_post(push: Push, payment: Payment, answered: FbPayment) -> Push:
+    """Store what FreshBooks answered: the record's id, and what it applied on the invoice (W5).
+
+    That may be less than was sent: the rest became a credit, and the difference stands as an issue.
+    """
+    done = _done(replace(push, fb_payment_id=answered.id, recorded_amount=answered.amount, reason=None))
+    if answered.amount == payment.amount:
+        return done
+    return replace(done, detail=f"FreshBooks applied {money(answered.amount, answered.currency)}.")
+
+
+def after_lookup(push: Push, payment: Payment, verdict: LookupVerdict, now: datetime, policy: PushPolicy) -> Push:
+    """Tell what a look-up makes of an uncertain push (W4).
+
+    Absent counts only twice, a delay apart. Then it may be sent again, at most `attempts_max` times; a payment that
+    failed or was refunded meanwhile never is.
+    """
+    match verdict:
+        case Found(payment=found):
+            return _done(replace(push, fb_payment_id=found.id, recorded_amount=found.amount, reason=None))
+        case Ambiguous(candidates=candidates):
+            return replace(
+                push,
+                state=PushState.NEEDS_PERSON,
+                reason=Reason.AMBIGUOUS_LOOKUP,
+                detail=describe(candidates),
+                candidates=tuple(fb.id for fb in candidates),
+            )
+        case Absent():
+            checked = replace(push, checked_absent=push.checked_absent + 1)
+            if checked.checked_absent < _LOOKUPS_TO_PROVE_ABSENCE:
+                return replace(checked, state=PushState.UNCERTAIN, not_before=now + policy.lookup_again_after)
+            return _proven_absent(checked, payment, policy)
+
+
+def after_failure(
+    push: Push, payment: Payment, kind: Failure, now: datetime, policy: PushPolicy, detail: str = ""
+) -> Push:
+    """Tell what a failed POST makes of a push; `detail` is FreshBooks' own message, shown to the bookkeeper (W4).
+
+    What provably never reached FreshBooks is no attempt, so an outage uses none up. When nothing was written and the
+    payment failed meanwhile, nothing is left to be done.
+    """
+    if kind is not Failure.MAYBE_LANDED and payment.status not in HOLDS_MONEY:
+        return _cancelled(push, payment)
+    match kind:
+        case Failure.UNSENT:
+            return replace(
+                push,
+                state=PushState.READY,
+                reason=Reason.RETRY_LATER,
+                detail="",
+                attempts=max(push.attempts - 1, 0),
+                not_before=now + policy.lookup_again_after,
+            )
+        case Failure.REFUSED:
+            return replace(push, state=PushState.NEEDS_PERSON, reason=Reason.REFUSED_BY_FRESHBOOKS, detail=detail)
+        case Failure.MAYBE_LANDED:
+            settled = now + policy.post_timeout + policy.lookup_margin
+            return replace(
+                push, state=PushState.UNCERTAIN, reason=None, detail="", checked_absent=0, not_before=settled
+            )
+
+
+def _proven_absent(push: Push, payment: Payment, policy: PushPolicy) -> Push:
+    if payment.status not in HOLDS_MONEY:
+        return _cancelled(push, payment)
+    if push.attempts >= policy.attempts_max:
+        return replace(push, state=PushState.NEEDS_PERSON, reason=Reason.ATTEMPTS_EXHAUSTED)
+    return replace(push, state=PushState.READY, reason=None, not_before=None)
+
+
+def _cancelled(push: Push, payment: Payment) -> Push:
+    lost = payment.status in LOST_MONEY
+    reason = Reason.FAILED_BEFORE_PUSH if lost else Reason.REFUNDED_BEFORE_PUSH
+    return replace(push, state=PushState.CANCELLED, reason=reason, detail="")
+
+
+def _may_be_it(fb: FbPayment, payment: Payment, since: datetime) -> bool:
+    same = fb.amount == payment.amount and fb.currency == payment.currency and not fb.from_credit
+    return same and not markers_in(fb.note) and was_touched_since(fb, since)
+
+
+def _done(push: Push) -> Push:
+    return replace(push, state=PushState.DONE, detail="", candidates=(), not_before=None)

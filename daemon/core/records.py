@@ -1,0 +1,22 @@
+"""What can be told of a FreshBooks payment record by itself: when it was touched, and how to name it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from daemon.core.model import FbPayment
+from daemon.core.push_sentences import money
+from daemon.core.stale_guard import REPEATED_HOUR
+
+
+def was_touched_since(fb: FbPayment, since: datetime) -> bool:
+    """Tell whether a record may have been made after a moment; FreshBooks tells whole seconds and the last change only.
+
+    In the repeated autumn hour the true time may be an hour later than it reads.
+    """
+    latest = fb.updated_at + REPEATED_HOUR if fb.updated_is_ambiguous else fb.updated_at
+    return latest >= since.replace(microsecond=0)
+
+
+def describe(records: Sequence[FbPayment]) -> str:
+    """Name records so that a bookkeeper finds them: "#17 of 40.00 USD on 2025-11-03"."""
+    return ", ".join(f"#{fb.id} of {money(fb.amount, fb.currency)} on {fb.paid_on.isoformat()}" for fb in records)
