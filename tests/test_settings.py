@@ -296,7 +296,7 @@ link_keys = [{{id = "p", key = "{"k" * 32}"}}]
 def test_complete_settings_are_accepted(tmp_path: Path) -> None:
     settings = settings_from(COMPLETE, tmp_path)
     require_complete(settings)
-    assert settings.redirect_uri() == "https://books.example.com/freshbooks/callback"
+    assert settings.redirect_uri() == "https://books.example.com/oauth/freshbooks/callback"
     assert settings.origin() == "https://books.example.com"
 
 

@@ -26,7 +26,7 @@ from daemon.settings.values import (
     parse_link_key,
 )
 
-CALLBACK_PATH: Final = "/freshbooks/callback"
+CALLBACK_PATH: Final = "/oauth/freshbooks/callback"
 """Where FreshBooks sends the partner's browser back to (C1)."""
 _POLICY: Final = Policy()
 """What supervisors work by unless told otherwise: the source of these keys' defaults."""
