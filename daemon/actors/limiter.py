@@ -90,11 +90,20 @@ class Line:
         self._limiter = limiter
         self._telemetry = telemetry
 
-    async def __call__(
-        self, priority: Priority, ask: Callable[[Accounting], Awaitable[T]], *, create: bool = False
-    ) -> T:
-        """Make one call when the budget allows it."""
-        await self._limiter.acquire(priority, create=create)
+    async def __call__(self, priority: Priority, ask: Callable[[Accounting], Awaitable[T]]) -> T:
+        """Make one reading call when the budget allows it."""
+        await self._limiter.acquire(priority)
+        return await self._call(ask, create=False)
+
+    async def draw_create(self, priority: Priority) -> None:
+        """Wait for the budget of one create, so that nothing waits between the last check and the request (W4)."""
+        await self._limiter.acquire(priority, create=True)
+
+    async def create(self, ask: Callable[[Accounting], Awaitable[T]]) -> T:
+        """Make one creating call whose budget was drawn before."""
+        return await self._call(ask, create=True)
+
+    async def _call(self, ask: Callable[[Accounting], Awaitable[T]], *, create: bool) -> T:
         try:
             return await ask(self._accounting)
         except FreshBooksUnavailable as error:

@@ -1,0 +1,1 @@
+"""The demo: the whole product at work on this machine, to be watched, or checked without a person."""
