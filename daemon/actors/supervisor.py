@@ -40,7 +40,7 @@ from daemon.core.errors import (
 from daemon.core.model import PartnerId, Scope
 from daemon.core.policy import Policy
 from daemon.core.schedule import lane_of, wake_at
-from daemon.core.state import Connected, Lane, NotConnected, Pending, State
+from daemon.core.state import Connected, Connection, Lane, NotConnected, Pending, State
 from daemon.core.transition import restore, transition
 
 T = TypeVar("T")
@@ -155,8 +155,8 @@ class Supervisor:
                 await self._store(effect)
         self._change(state)
         for effect in effects:
-            if not isinstance(effect, StoreCursor | MarkConnected | Park):
-                lanes.start_soon(self._perform, effect)
+            if not isinstance(state, NotConnected) and not isinstance(effect, StoreCursor | MarkConnected | Park):
+                lanes.start_soon(self._perform, effect, state.connection)
 
     def _change(self, state: State) -> None:
         """Move to the next state: the one line where a supervisor's state changes."""
@@ -167,20 +167,20 @@ class Supervisor:
 
     # ---- effects -----------------------------------------------------------------------------------------------------
 
-    async def _perform(self, effect: LaneEffect) -> None:
+    async def _perform(self, effect: LaneEffect, connection: Connection) -> None:
         """Perform one lane effect and turn whatever comes of it into an event."""
         lane = _LANE_OF[type(effect)]
         began = self._world.clock.monotonic()
-        event = await self._answer(effect, lane)
+        event = await self._answer(effect, lane, connection)
         seconds = self._world.clock.monotonic() - began
         self._world.telemetry.effect_finished(self.partner_id, type(effect).__name__, type(event).__name__, seconds)
         self._answers.append(event)
         self._bell.set()
 
-    async def _answer(self, effect: LaneEffect, lane: Lane) -> events.Event:
+    async def _answer(self, effect: LaneEffect, lane: Lane, connection: Connection) -> events.Event:
         attempts = 0 if isinstance(self._state, NotConnected) else lane_of(self._state, lane).failures
         try:
-            event = await self._do(effect)
+            event = await self._do(effect, connection)
         except AuthorizationExpired:
             return events.TokenRejected(lane=lane)
         except AuthorizationLost as error:
@@ -196,7 +196,7 @@ class Supervisor:
             self._world.telemetry.call_recovered(self.partner_id, lane, attempts)
         return event
 
-    async def _do(self, effect: LaneEffect) -> events.Event:  # noqa: PLR0911 one case per effect
+    async def _do(self, effect: LaneEffect, connection: Connection) -> events.Event:  # noqa: PLR0911 one case per effect
         world, policy = self._world, self._policy
         match effect:
             case RefreshToken():
@@ -204,15 +204,15 @@ class Supervisor:
             case RevokeToken():
                 return await self._revoke(effect)
             case CountPages():
-                return await count_pages(self._line(effect.scope), effect, policy.pull)
+                return await count_pages(self._line(connection), effect, policy.pull)
             case PullPages():
-                return await pull_pages(world, self._line(effect.scope), effect, policy.pull)
+                return await pull_pages(world, self._line(connection), effect, policy.pull)
             case RereadObjects():
-                return await reread_objects(world, self._line(effect.scope), effect, policy.pull)
+                return await reread_objects(world, self._line(connection), effect, policy.pull)
             case ListAccounts():
-                return await list_accounts(world, self._line(effect.scope), effect)
+                return await list_accounts(world, self._line(connection), effect)
             case PushNext():
-                return await push_next(world, self._line(effect.scope), effect, policy.push)
+                return await push_next(world, self._line(connection), effect, policy.push)
             case _:
                 assert_never(effect)
 
@@ -225,8 +225,8 @@ class Supervisor:
         await self._world.store.disconnected(effect.partner_id, self._world.clock.now())
         return events.TokenRevoked()
 
-    def _line(self, scope: Scope) -> Line:
-        return Line(self.partner_id, self._world.account(scope), self._limiter, self._world.telemetry)
+    def _line(self, connection: Connection) -> Line:
+        return Line(self.partner_id, self._world.account(connection), self._limiter, self._world.telemetry)
 
     async def _store(self, effect: StoreEffect) -> None:
         store = self._world.store

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from daemon.actors.ports import Accounting, Clock, Store, Telemetry, Tokens
-from daemon.core.model import Scope
+from daemon.core.state import Connection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,4 +15,4 @@ class World:
     store: Store
     tokens: Tokens
     telemetry: Telemetry
-    account: Callable[[Scope], Accounting]
+    account: Callable[[Connection], Accounting]

@@ -35,6 +35,7 @@ class Connection:
     token_expires_at: datetime | None = None
     epoch: int = 0
     timezone: str = "America/New_York"
+    business_uuid: str = ""
     cursors: tuple[Cursor, ...] = ()
     sync_asked_at: datetime | None = None
     paused: bool = False
