@@ -40,7 +40,7 @@ bench-quick: venv  ## the same in under three minutes
 	$(BIN)/python -m tests.bench --quick
 
 lock: venv  ## resolve pyproject.toml anew and write requirements/*.txt
-	$(BIN)/uv --no-config lock --quiet
+	$(BIN)/uv --no-config --system-certs lock --quiet
 	$(UV_EXPORT) --no-dev --group build --extra embedded --extra speed --output-file requirements/runtime.txt >/dev/null
 	$(UV_EXPORT) --all-extras --all-groups --output-file requirements/dev.txt >/dev/null
 	@! grep -n '://' requirements/*.txt
