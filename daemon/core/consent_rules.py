@@ -36,8 +36,6 @@ NEEDED_SCOPES = (
 """Without any one of these nothing can be kept in step (FB API s2.7)."""
 DEPOSIT_SCOPES = ("user:journal_entries:read", "user:journal_entries:write")
 """Needed for deposits only (W6)."""
-REQUESTED_SCOPES = (*NEEDED_SCOPES, *DEPOSIT_SCOPES)
-"""What the authorize URL asks for; FreshBooks refuses the whole consent over one unknown scope (FB API s2.5)."""
 
 FULL_ROLES = frozenset({"owner", "admin", "business_partner", "business_manager"})
 """Roles that may read and record everything (FB API s2.8)."""

@@ -11,7 +11,7 @@ from aiohttp.abc import AbstractStreamWriter
 from aiohttp.client_reqrep import ClientRequest
 from typing_extensions import override
 
-from daemon.adapters.freshbooks.errors import error_of
+from daemon.adapters.freshbooks.errors import Explain, error_of
 from daemon.core.errors import FreshBooksAnswerInvalid, FreshBooksUnavailable
 
 CONNECT_TIMEOUT = timedelta(seconds=5)
@@ -62,12 +62,14 @@ class RateSeen:
 class Caller:
     """Makes single calls over one shared session of `open_session`; `on_rate` hears the budget of every answer.
 
-    `timeout` bounds a whole call, `bytes_max` a decoded body.
+    `timeout` bounds a whole call, `bytes_max` a decoded body. `api_version` selects the accounting family's format of
+    errors (FB API s1); a call may name another one.
     """
 
     session: aiohttp.ClientSession
     base_url: str
     user_agent: str
+    api_version: str = "2023-02-20"
     timeout: timedelta = timedelta(seconds=20)
     bytes_max: int = BYTES_MAX
     on_rate: Callable[[RateSeen], None] | None = None
@@ -79,8 +81,9 @@ class Caller:
         token: str | None = None,
         timeout: timedelta | None = None,  # noqa: ASYNC109 - aiohttp's own total time-out, told as a core error
         may_send: MaySend | None = None,
+        explain: Explain = error_of,
     ) -> Answer:
-        """Make one call and hand back its 2xx answer.
+        """Make one call and hand back its 2xx answer; `explain` turns any other into the error to raise.
 
         `may_send` is asked in the instant before a request with a body is written; when it says no, nothing is sent and
         FreshBooksUnavailable(unsent=True) is raised (W4). Raises FreshBooksUnavailable, FreshBooksRefused,
@@ -88,7 +91,7 @@ class Caller:
         """
         guard = _may_send.set(may_send)
         try:
-            return await self._send(call, self._headers(call, token), timeout or self.timeout)
+            return await self._send(call, self._headers(call, token), timeout or self.timeout, explain)
         except _NotSentError as error:
             raise FreshBooksUnavailable("the request was not sent: its time had run out", unsent=True) from error
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
@@ -101,14 +104,19 @@ class Caller:
             _may_send.reset(guard)
 
     def _headers(self, call: Call, token: str | None) -> dict[str, str]:
-        headers = {"User-Agent": self.user_agent, "Accept": "application/json", **(call.headers or {})}
+        headers = {
+            "User-Agent": self.user_agent,
+            "Accept": "application/json",
+            "X-API-VERSION": self.api_version,
+            **(call.headers or {}),
+        }
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
         if call.body is not None:
             headers["Content-Type"] = call.content_type
         return headers
 
-    async def _send(self, call: Call, headers: Mapping[str, str], limit: timedelta) -> Answer:
+    async def _send(self, call: Call, headers: Mapping[str, str], limit: timedelta, explain: Explain) -> Answer:
         total = limit.total_seconds()
         connect = min(CONNECT_TIMEOUT.total_seconds(), total / 2)
         async with self.session.request(
@@ -123,7 +131,7 @@ class Caller:
             body = await _read(response, self.bytes_max)
             self._tell_rate(response.headers, create=call.create)
             if response.status >= _ERROR:
-                raise error_of(response.status, response.headers, body)
+                raise explain(response.status, response.headers, body)
             if response.status >= _REDIRECT:
                 raise FreshBooksAnswerInvalid(f"FreshBooks answered {response.status} to {call.method} {call.path}")
             return Answer(status=response.status, headers=response.headers, body=body)

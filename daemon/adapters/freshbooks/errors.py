@@ -1,6 +1,6 @@
 """FreshBooks' many ways to say no, mapped to the core's errors by whose fault it is (FB API s8, s2.5)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
@@ -34,6 +34,8 @@ class Complaint:
 
 
 FreshBooksError = FreshBooksUnavailable | FreshBooksRefused | AuthorizationExpired
+Explain = Callable[[int, Mapping[str, str], bytes], Exception]
+"""Turns an answer's status, headers and body into the error to raise."""
 
 
 def error_of(status: int, headers: Mapping[str, str], body: bytes) -> FreshBooksError:

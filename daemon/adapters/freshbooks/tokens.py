@@ -1,0 +1,240 @@
+"""Keeps every partner's tokens: one refresh at a time, compared and set on a generation, stored before use (C7)."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+import anyio
+
+from daemon.core.consent import SealedTokens, StoredTokens, TokenPair
+from daemon.core.errors import AuthorizationLost, FreshBooksUnavailable, StoreUnavailable
+from daemon.core.model import PartnerId
+
+ACCESS_FIELD, REFRESH_FIELD = "access_token", "refresh_token"
+HELD_S = 10.0
+"""How long a token is used before its row is looked at again: another process or a new consent may replace it."""
+_HELD_MAX = 512
+_REREAD_AFTER_S = 2.0
+
+
+class TokenStore(Protocol):
+    """Where the sealed tokens stand. Raises of all: StoreUnavailable."""
+
+    async def load_tokens(self, partner_id: PartnerId) -> StoredTokens | None:
+        """Load a partner's tokens."""
+        ...
+
+    async def replace_tokens(self, partner_id: PartnerId, generation: int, tokens: SealedTokens) -> bool:
+        """Store a new pair as `generation` + 1 if the row still has `generation`; False when it has moved."""
+        ...
+
+    async def forget_tokens(self, partner_id: PartnerId, generation: int) -> bool:
+        """Delete the tokens if the row still has `generation`."""
+        ...
+
+
+class Keys(Protocol):
+    """Encrypts a secret for one field of one partner."""
+
+    def encrypt(self, secret: str, *, partner_id: str, field: str) -> bytes:
+        """Seal a secret."""
+        ...
+
+    def decrypt(self, sealed: bytes, *, partner_id: str, field: str) -> str:
+        """Open what `encrypt` sealed for the same field of the same partner."""
+        ...
+
+
+class Refresher(Protocol):
+    """The part of FreshBooks' OAuth that tokens live by; FreshBooksOAuth fulfils it."""
+
+    async def refresh(self, refresh_token: str) -> TokenPair:
+        """Exchange a refresh token for a new pair. Raises AuthorizationLost, FreshBooksUnavailable."""
+        ...
+
+    async def revoke(self, access_token: str) -> None:
+        """End a token. Raises FreshBooksUnavailable."""
+        ...
+
+
+class Clock(Protocol):
+    """Durations only: when a token ends is FreshBooks' word."""
+
+    def monotonic(self) -> float:
+        """Tell seconds on a clock that never steps."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait that long."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """An access token in memory, and when its row was last looked at."""
+
+    generation: int
+    access_token: str = field(repr=False)
+    seen_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Unstored:
+    """A pair that FreshBooks gave for `generation` and that could not be stored yet: kept, never used."""
+
+    generation: int
+    tokens: SealedTokens
+
+
+class _Flight:
+    """A refresh under way, and what came of it for those who wait."""
+
+    def __init__(self) -> None:
+        self.done = anyio.Event()
+        self.expires_at: datetime | None = None
+        self.error: Exception | None = None
+
+
+class TokenSealer:
+    """Fulfils `Sealer` (actors/consent_ports.py): seals a pair field by field."""
+
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
+
+    def seal(self, partner_id: PartnerId, pair: TokenPair) -> SealedTokens:
+        """Encrypt a pair for this partner."""
+        return SealedTokens(
+            access_token=self._keys.encrypt(pair.access_token, partner_id=partner_id, field=ACCESS_FIELD),
+            refresh_token=self._keys.encrypt(pair.refresh_token, partner_id=partner_id, field=REFRESH_FIELD),
+            expires_at=pair.expires_at,
+            scope=" ".join(sorted(pair.scopes)),
+        )
+
+    def open(self, partner_id: PartnerId, sealed: SealedTokens) -> TokenPair:
+        """Decrypt what `seal` made for the same partner."""
+        return TokenPair(
+            access_token=self._keys.decrypt(sealed.access_token, partner_id=partner_id, field=ACCESS_FIELD),
+            refresh_token=self._keys.decrypt(sealed.refresh_token, partner_id=partner_id, field=REFRESH_FIELD),
+            expires_at=sealed.expires_at,
+            scopes=frozenset(sealed.scope.split()),
+        )
+
+
+class TokenKeeper:
+    """Fulfils `Tokens` (actors/ports.py) and hands out access tokens.
+
+    FreshBooks' refresh tokens work once: a pair that is lost between FreshBooks' answer and our row costs the partner a
+    new consent. So a refresh is shielded from cancellation, and a pair that cannot be stored is kept until it can.
+    """
+
+    def __init__(self, *, store: TokenStore, oauth: Refresher, keys: Keys, clock: Clock) -> None:
+        self._store = store
+        self._oauth = oauth
+        self._sealer = TokenSealer(keys)
+        self._clock = clock
+        self._held: dict[PartnerId, _Held] = {}
+        self._unstored: dict[PartnerId, _Unstored] = {}
+        self._flights: dict[PartnerId, _Flight] = {}
+
+    async def access_token(self, partner_id: PartnerId) -> str:
+        """Hand out the stored access token. Raises AuthorizationLost when there is none, StoreUnavailable."""
+        held = self._held.get(partner_id)
+        now = self._clock.monotonic()
+        if held is not None and now - held.seen_at < HELD_S:
+            return held.access_token
+        stored = await self._load(partner_id)
+        if held is not None and held.generation == stored.generation:
+            self._hold(partner_id, stored.generation, held.access_token)
+            return held.access_token
+        self._adopt(partner_id, stored)
+        return self._held[partner_id].access_token
+
+    async def refresh(self, partner_id: PartnerId) -> datetime:
+        """Exchange the refresh token for a new pair, store it, and tell when the new access token expires.
+
+        Who asks while a refresh is under way gets what comes of that one. A row that another process replaced meanwhile
+        is taken as the refresh. Raises AuthorizationLost, FreshBooksUnavailable, StoreUnavailable.
+        """
+        flight = self._flights.get(partner_id)
+        if flight is None:
+            return await self._lead(partner_id)
+        await flight.done.wait()
+        if flight.expires_at is not None:
+            return flight.expires_at
+        raise flight.error or FreshBooksUnavailable("the refresh that was under way failed")
+
+    async def revoke(self, partner_id: PartnerId) -> None:
+        """Revoke the token at FreshBooks and forget it (C6). Raises FreshBooksUnavailable, StoreUnavailable."""
+        stored = await self._store.load_tokens(partner_id)
+        if stored is not None:
+            unstored = self._unstored.get(partner_id)
+            newest = stored.tokens if unstored is None or unstored.generation != stored.generation else unstored.tokens
+            await self._oauth.revoke(self._sealer.open(partner_id, newest).access_token)
+            await self._store.forget_tokens(partner_id, stored.generation)
+        self._held.pop(partner_id, None)
+        self._unstored.pop(partner_id, None)
+
+    async def _lead(self, partner_id: PartnerId) -> datetime:
+        flight = self._flights[partner_id] = _Flight()
+        try:
+            # Bounded by the call's and the store's own time-outs.
+            with anyio.CancelScope(shield=True):
+                expires_at = flight.expires_at = await self._refresh(partner_id)
+        except (AuthorizationLost, FreshBooksUnavailable, StoreUnavailable) as error:
+            flight.error = error
+            raise
+        finally:
+            del self._flights[partner_id]
+            flight.done.set()
+        return expires_at
+
+    async def _refresh(self, partner_id: PartnerId) -> datetime:
+        stored = await self._load(partner_id)
+        unstored = self._unstored.pop(partner_id, None)
+        if unstored is not None and unstored.generation == stored.generation:
+            return await self._persist(partner_id, unstored)
+        held = self._held.get(partner_id)
+        if held is not None and held.generation != stored.generation:
+            return self._adopt(partner_id, stored)
+        pair = self._sealer.open(partner_id, stored.tokens)
+        try:
+            fresh = await self._oauth.refresh(pair.refresh_token)
+        except AuthorizationLost:
+            return await self._adopt_moved(partner_id, stored.generation)
+        return await self._persist(partner_id, _Unstored(stored.generation, self._sealer.seal(partner_id, fresh)))
+
+    async def _persist(self, partner_id: PartnerId, unstored: _Unstored) -> datetime:
+        """Store a pair, and only then let it be used; a row that has moved meanwhile wins."""
+        self._unstored[partner_id] = unstored
+        kept = await self._store.replace_tokens(partner_id, unstored.generation, unstored.tokens)
+        del self._unstored[partner_id]
+        if not kept:
+            return self._adopt(partner_id, await self._load(partner_id))
+        return self._adopt(partner_id, StoredTokens(generation=unstored.generation + 1, tokens=unstored.tokens))
+
+    async def _adopt_moved(self, partner_id: PartnerId, generation: int) -> datetime:
+        """Take the row that another process stored with the refresh token we found spent; it may be storing it now."""
+        for wait_s in (0.0, _REREAD_AFTER_S):
+            await self._clock.sleep(wait_s)
+            stored = await self._load(partner_id)
+            if stored.generation != generation:
+                return self._adopt(partner_id, stored)
+        raise AuthorizationLost("FreshBooks says that the refresh token is spent or revoked: connect again")
+
+    async def _load(self, partner_id: PartnerId) -> StoredTokens:
+        stored = await self._store.load_tokens(partner_id)
+        if stored is None:
+            self._held.pop(partner_id, None)
+            raise AuthorizationLost("no FreshBooks tokens are stored: connect again")
+        return stored
+
+    def _adopt(self, partner_id: PartnerId, stored: StoredTokens) -> datetime:
+        pair = self._sealer.open(partner_id, stored.tokens)
+        self._hold(partner_id, stored.generation, pair.access_token)
+        return pair.expires_at
+
+    def _hold(self, partner_id: PartnerId, generation: int, access_token: str) -> None:
+        now = self._clock.monotonic()
+        if len(self._held) >= _HELD_MAX:
+            self._held = {who: held for who, held in self._held.items() if now - held.seen_at < HELD_S}
+        self._held[partner_id] = _Held(generation, access_token, now)
