@@ -78,6 +78,8 @@ def _settle(
         return replace(push, state=PushState.CANCELLED, reason=Reason.REPLACED)
     if is_live_anywhere(link, rows):
         return _recognised(link, push, rows)
+    if push.state is PushState.NEEDS_PERSON and link.payment.status not in HOLDS_MONEY:
+        return _given_up(link, push)
     was_seen = any(row.fb_payment_id == push.fb_payment_id for row in rows)
     if link.payment.status not in LOST_MONEY or not _is_done(push) or not was_seen:
         return push
@@ -100,6 +102,15 @@ def _recognised(link: Link, push: Push, rows: Iterable[Applied]) -> Push:
     if row is None:
         return push
     return replace(push, state=PushState.DONE, reason=None, fb_payment_id=row.fb_payment_id, recorded_amount=row.amount)
+
+
+def _given_up(link: Link, push: Push) -> Push:
+    # What may be it in FreshBooks still needs a person: if it is, its record must be reverted.
+    if push.reason is Reason.AMBIGUOUS_LOOKUP:
+        return push
+    lost = link.payment.status in LOST_MONEY
+    reason = Reason.FAILED_BEFORE_PUSH if lost else Reason.REFUNDED_BEFORE_PUSH
+    return replace(push, state=PushState.CANCELLED, reason=reason, detail="", candidates=())
 
 
 def _revert_reason(link: Link, before: Iterable[Applied]) -> Reason:

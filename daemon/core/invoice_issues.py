@@ -14,6 +14,7 @@ from daemon.core.model import (
     Invoice,
     InvoiceId,
     Issue,
+    Link,
     Payment,
     PaymentStatus,
     Push,
@@ -68,24 +69,18 @@ def _payment_issues(
     link, push = share.link, share.link.push
     where = f"invoice {invoice.terms.number}" if invoice is not None else f"invoice #{invoice_id}"
     records = _live_records(share)
+    stranded = is_stranded(link) and not records and push is not None and push.choice not in _LET_GO
+    if push is not None and (push.state is PushState.NEEDS_PERSON or stranded):
+        yield issues.push_stopped(link, push, where, invoice.fb_outstanding if invoice is not None else None)
     if pays_nothing(link):
-        if (
-            records
-            or link.credit_is_live
-            or (push and push.state is PushState.DONE and link.payment.status in LOST_MONEY)
-        ):
+        if records or link.credit_is_live or _is_unreverted(link):
             yield issues.revert_failed_payment(link, where, records or _stored_id(push), _stand_ins(share, own))
         return
     if link.payment.status is PaymentStatus.REFUNDED and (push is None or push.choice not in _ANSWERED):
         yield issues.refunded(link, where)
     if len(records) > 1:
         yield issues.duplicate(link, where, records)
-    if push is None:
-        return
-    stranded = is_stranded(link) and not records and push.choice not in _LET_GO
-    if push.state is PushState.NEEDS_PERSON or stranded:
-        yield issues.push_stopped(link, push, where, invoice.fb_outstanding if invoice is not None else None)
-    if push.state is PushState.DONE:
+    if push is not None and push.state is PushState.DONE:
         yield from _done_issues(invoice, share, push, where)
 
 
@@ -115,6 +110,11 @@ def _change(invoice: Invoice | None, share: Share, push: Push) -> str | None:
         return "was deleted"
     seen_since = invoice is not None and (push.deadline_at is None or invoice.reading.began_at >= push.deadline_at)
     return "is no longer on this invoice" if seen_since else None
+
+
+def _is_unreverted(link: Link) -> bool:
+    # Until a snapshot shows the record gone, what FreshBooks answered or a look-up found still stands there.
+    return link.push is not None and link.push.state is PushState.DONE and link.payment.status in LOST_MONEY
 
 
 def _live_records(share: Share) -> tuple[FbPaymentId, ...]:

@@ -64,11 +64,11 @@ def overpaid(invoice: Invoice, by: Decimal) -> Issue:
 
 def other_currency(invoice: Invoice, currencies: Sequence[str]) -> Issue:
     """Two currencies would have to be summed, so the amount due is unknown (P7)."""
-    theirs = " and ".join(currencies)
+    theirs, number = " and ".join(currencies), invoice.terms.number
     return Issue(
         kind=IssueKind.OTHER_CURRENCY,
         subject=about_invoice(invoice.id),
-        reason=f"What is due on invoice {invoice.terms.number} in {invoice.terms.currency} is unknown: it has payments in {theirs}.",
+        reason=f"Invoice {number} is in {invoice.terms.currency} with payments in {theirs}: what is due is unknown.",
         next_step="Set the invoice's currency back in FreshBooks, or refund the payments on the platform.",
     )
 
@@ -108,7 +108,7 @@ def revert_failed_payment(link: Link, where: str, records: Sequence[FbPaymentId]
         reason=f"{_capital(payment_name(payment))} on {where} {happened}, but FreshBooks still shows it.",
         next_step=f"Delete {names}{credit} in FreshBooks; this clears by itself.{offer}",
         actions=(Choice.STAND_IN,) if stand_in else (),
-        data=(*_record_data(records), *(("stand_in", other.id) for other in stand_in)),
+        data=(*_record_data(records), *((("stand_in", ",".join(other.id for other in stand_in)),) if stand_in else ())),
     )
 
 
@@ -164,7 +164,7 @@ def amount_differs(link: Link, where: str, recorded: Decimal) -> Issue:
 def push_stopped(link: Link, push: Push, where: str, outstanding: Decimal | None) -> Issue:
     """A payment was not recorded; only a person can say what is right (W5). `outstanding` gives the split of a POST."""
     stop = stop_of(push)
-    data = tuple(("candidate", str(candidate)) for candidate in push.candidates)
+    data = (("candidates", ",".join(str(fb_id) for fb_id in push.candidates)),) if push.candidates else ()
     if outstanding is not None and Choice.POST_ANYWAY in stop.actions:
         applied = max(min(outstanding, link.payment.amount), Decimal(0))
         data = (*data, ("applied", str(applied)), ("credit", str(link.payment.amount - applied)))
@@ -229,7 +229,7 @@ def _records(ids: Sequence[FbPaymentId]) -> str:
 
 
 def _record_data(ids: Sequence[FbPaymentId]) -> tuple[tuple[str, str], ...]:
-    return tuple(("fb_payment_id", str(fb_id)) for fb_id in ids)
+    return (("fb_payment_ids", ",".join(str(fb_id) for fb_id in ids)),) if ids else ()
 
 
 def _capital(sentence: str) -> str:

@@ -5,8 +5,8 @@ from typing import Final
 
 from daemon.core.model import Payment, PaymentId
 
-_MARKER: Final = re.compile(r"(?<![A-Za-z0-9])AP:([A-Za-z0-9_.-]+):([0-9]{1,9})(?![0-9])")
-"""Payment ids hold letters, digits, `_`, `.` and `-` only; the platform schema checks it."""
+_MARKER: Final = re.compile(r"(?<![A-Za-z0-9])AP:([^\s:]+):([0-9]{1,9})(?![0-9])")
+"""Payment ids hold neither spaces nor colons; the platform's schema checks it."""
 
 
 def marker(payment_id: PaymentId, generation: int) -> str:

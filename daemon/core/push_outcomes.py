@@ -4,6 +4,7 @@ import enum
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Final
 
 from daemon.core.markers import markers_in
@@ -12,6 +13,7 @@ from daemon.core.model import (
     LOST_MONEY,
     Choice,
     FbPayment,
+    FbPaymentId,
     Payment,
     Push,
     PushState,
@@ -68,12 +70,13 @@ def lookup(push: Push, payment: Payment, payments_seen: Sequence[FbPayment], cla
     best = min(known or marked, key=lambda fb: (not fb.is_live, fb.id), default=None)
     if best is not None:
         return Found(payment=best)
-    if push.choice is Choice.NOT_THIS:
+    if push.choice in _DISMISSES_CANDIDATES:
         return Absent()
     candidates = tuple(fb for fb in payments_seen if _may_be_it(fb, payment, claimed_at - CLOCK_SKEW))
     return Ambiguous(candidates=candidates) if candidates else Absent()
 
 
+_DISMISSES_CANDIDATES: Final = frozenset({Choice.NOT_THIS, Choice.REFUND_IN_AP})
 CLOCK_SKEW: Final = timedelta(minutes=5)
 """How far FreshBooks' clock may be behind ours when records are compared with our claim."""
 _LOOKUPS_TO_PROVE_ABSENCE: Final = 2
@@ -91,8 +94,7 @@ def after_guard(push: Push, verdict: GuardVerdict, now: datetime, policy: PushPo
             ids = tuple(fb.id for fb in candidates)
             return replace(push, state=PushState.NEEDS_PERSON, reason=reason, detail=detail, candidates=ids)
         case Adopt(fb_payment_id=fb_payment_id, amount=amount):
-            by_hand = Reason.SETTLED_BY_HAND if push.choice is Choice.SETTLED_BY_HAND else None
-            return _done(replace(push, fb_payment_id=fb_payment_id, recorded_amount=amount, reason=by_hand))
+            return _done(push, fb_payment_id, amount)
         case Cancel(reason=reason):
             return replace(push, state=PushState.CANCELLED, reason=reason, detail="", candidates=())
 
@@ -102,7 +104,7 @@ def after_post(push: Push, payment: Payment, answered: FbPayment) -> Push:
 
     That may be less than was sent: the rest became a credit, and the difference stands as an issue.
     """
-    done = _done(replace(push, fb_payment_id=answered.id, recorded_amount=answered.amount, reason=None))
+    done = _done(push, answered.id, answered.amount)
     if answered.amount == payment.amount:
         return done
     return replace(done, detail=f"FreshBooks applied {money(answered.amount, answered.currency)}.")
@@ -116,7 +118,7 @@ def after_lookup(push: Push, payment: Payment, verdict: LookupVerdict, now: date
     """
     match verdict:
         case Found(payment=found):
-            return _done(replace(push, fb_payment_id=found.id, recorded_amount=found.amount, reason=None))
+            return _done(push, found.id, min(found.amount, payment.amount))
         case Ambiguous(candidates=candidates):
             return replace(
                 push,
@@ -180,5 +182,14 @@ def _may_be_it(fb: FbPayment, payment: Payment, since: datetime) -> bool:
     return same and not markers_in(fb.note) and was_touched_since(fb, since)
 
 
-def _done(push: Push) -> Push:
-    return replace(push, state=PushState.DONE, detail="", candidates=(), not_before=None)
+def _done(push: Push, fb_payment_id: FbPaymentId, amount: Decimal) -> Push:
+    return replace(
+        push,
+        state=PushState.DONE,
+        fb_payment_id=fb_payment_id,
+        recorded_amount=amount,
+        reason=Reason.SETTLED_BY_HAND if push.choice is Choice.SETTLED_BY_HAND else None,
+        detail="",
+        candidates=(),
+        not_before=None,
+    )
