@@ -2,15 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from typing import Any
 
+from daemon.sandbox.journal import Journal
 from daemon.sandbox.model import (
     DELETED,
     Callback,
     Client,
     CreditNote,
     Invoice,
-    JournalEntry,
     LedgerAccount,
     OtherIncome,
     Payment,
@@ -35,8 +35,6 @@ class Sequences:
     invoice: int = 200_001
     payment: int = 100_001
     credit: int = 30_001
-    entry: int = 5_000_001
-    detail: int = 9_000_001
     income: int = 12_001
     legacy_account: int = 630_001
     callback: int = 80_001
@@ -55,7 +53,7 @@ class Books:
     """Everything FreshBooks keeps for one account.
 
     A record is changed by putting a new one in its place; each put notes the webhook event it causes in `events`
-    and calls `on_change(kind, old, new)`, which is how the journal follows.
+    and calls `on_change(old, new)`, which is how the journal follows.
     """
 
     account_id: str
@@ -89,10 +87,20 @@ class Books:
     )
     incomes: Shelf[OtherIncome] = field(default_factory=Shelf)
     ledger: dict[str, LedgerAccount] = field(default_factory=dict)
-    entries: dict[int, JournalEntry] = field(default_factory=dict)
     callbacks: dict[int, Callback] = field(default_factory=dict)
+    payment_options: dict[int, dict[str, Any]] = field(default_factory=dict)
     events: list[tuple[str, int]] = field(default_factory=list)
-    on_change: Callable[[str, object, object, datetime | None], None] | None = None
+    journal: Journal = field(init=False)
+    on_change: Callable[[object, object], None] | None = None
+
+    def __post_init__(self) -> None:
+        """Open an empty journal."""
+        self.journal = Journal(self.switches)
+
+    def close_opening(self) -> None:
+        """Take the books as they stand for the journal's opening, and let the journal follow from here."""
+        self.journal.opening = [*self.invoices, *self.credits, *self.payments, *self.incomes]
+        self.on_change = self.journal.follow
 
     def put_client(self, client: Client, *, announced: bool = True) -> Client:
         """Store a client; `announced` False keeps a mere bump of `updated` from causing an event."""
@@ -105,27 +113,27 @@ class Books:
         """Store an invoice."""
         old = self.invoices.put(invoice)
         self._announce("invoice", invoice.id, old, invoice.vis_state)
-        self._changed("invoice", old, invoice, invoice.updated)
+        self._changed(old, invoice)
         return invoice
 
     def put_payment(self, payment: Payment) -> Payment:
         """Store a payment; the invoice's balance is the payments module's business."""
         old = self.payments.put(payment)
         self._announce("payment", payment.id, old, payment.vis_state)
-        self._changed("payment", old, payment, payment.updated)
+        self._changed(old, payment)
         return payment
 
-    def put_credit(self, credit: CreditNote, at: datetime) -> CreditNote:
-        """Store a credit note, written at `at` (credit notes carry no time of their own)."""
+    def put_credit(self, credit: CreditNote) -> CreditNote:
+        """Store a credit note."""
         old = self.credits.put(credit)
         self._announce("credit_note", credit.id, old, credit.vis_state)
-        self._changed("credit_note", old, credit, at)
+        self._changed(old, credit)
         return credit
 
     def put_income(self, income: OtherIncome) -> OtherIncome:
         """Store other income, which causes no event (FB API s6.5)."""
         old = self.incomes.put(income)
-        self._changed("other_income", old, income, income.updated)
+        self._changed(old, income)
         return income
 
     def take_events(self) -> list[tuple[str, int]]:
@@ -143,6 +151,6 @@ class Books:
             verb = "update"
         self.events.append((f"{noun}.{verb}", key))
 
-    def _changed(self, kind: str, old: object, new: object, at: datetime | None) -> None:
+    def _changed(self, old: object, new: object) -> None:
         if self.on_change is not None:
-            self.on_change(kind, old, new, at)
+            self.on_change(old, new)

@@ -49,6 +49,16 @@ class Clock:
         """Jump by `step`, which may be negative."""
         self.set(self.now() + step)
 
+    def ahead_s(self) -> float:
+        """By how much this clock is ahead of the real one."""
+        return (self.now() - datetime.now(UTC)).total_seconds()
+
+    def resume(self, *, ahead_s: float, rate: float, not_before: datetime | None) -> None:
+        """Go on where an earlier run's clock was, never earlier than what was written last."""
+        moment = datetime.now(UTC) + timedelta(seconds=ahead_s)
+        self.set(moment if not_before is None else max(moment, not_before))
+        self._rate = rate
+
     def set_rate(self, rate: float) -> None:
         """Change the speed from this moment on; 0 stops the clock."""
         self.set(self.now())

@@ -12,8 +12,10 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from daemon.sandbox.accounts import Login
 from daemon.sandbox.control import account_rows
 from daemon.sandbox.options import SandboxOptions
+from daemon.sandbox.replay import opened_sandbox
 from daemon.sandbox.sandbox import Sandbox
 from daemon.sandbox.server import build_app
 
@@ -29,10 +31,19 @@ class RunningSandbox:
     greeting: dict[str, Any]
 
 
+def _ready_pair(sandbox: Sandbox, login: Login) -> tuple[str, str]:
+    """An access and a refresh token of `login`; those an earlier run gave out are not spoiled by new ones."""
+    known = sandbox.oauth.live_pair(login.identity_id)
+    if known is not None:
+        return known
+    tokens = sandbox.issue_tokens(login)
+    return tokens["access_token"], tokens["refresh_token"]
+
+
 def _greeting(sandbox: Sandbox, base_url: str) -> dict[str, Any]:
     """Everything a client needs to connect: the start-up line."""
     logins = list(sandbox.directory.logins.values())
-    tokens = sandbox.issue_tokens(logins[0]) if logins else {}
+    access, refresh = _ready_pair(sandbox, logins[0])
     return {
         "base_url": base_url,
         "auth_url": base_url,
@@ -40,8 +51,8 @@ def _greeting(sandbox: Sandbox, base_url: str) -> dict[str, Any]:
         "client_secret": sandbox.options.client_secret,
         "redirect_uris": list(sandbox.options.redirect_uris),
         "accounts": [row for login in logins for row in account_rows(login)],
-        "refresh_token": tokens.get("refresh_token"),
-        "access_token": tokens.get("access_token"),
+        "refresh_token": refresh,
+        "access_token": access,
         "logins": [
             {"email": login.email, "password": login.password, "accounts": account_rows(login)} for login in logins
         ],
@@ -52,7 +63,7 @@ def _greeting(sandbox: Sandbox, base_url: str) -> dict[str, Any]:
 @asynccontextmanager
 async def running(options: SandboxOptions, sandbox: Sandbox | None = None) -> AsyncIterator[RunningSandbox]:
     """Serve a sandbox for as long as the context lasts; with port 0 a free one is taken."""
-    sandbox = sandbox or Sandbox(options)
+    sandbox = opened_sandbox(sandbox or Sandbox(options))
     for account in list(sandbox.directory.accounts.values()):
         if account.size:
             account.books  # noqa: B018 - generates them before the first request waits for it
@@ -68,6 +79,7 @@ async def running(options: SandboxOptions, sandbox: Sandbox | None = None) -> As
         yield RunningSandbox(sandbox=sandbox, base_url=base_url, greeting=_greeting(sandbox, base_url))
     finally:
         await runner.cleanup()
+        sandbox.store.close()
 
 
 async def serve(options: SandboxOptions) -> None:

@@ -55,6 +55,7 @@ async def post_clock(request: web.Request) -> web.Response:
         sandbox.clock.advance(timedelta(seconds=body["advance"]))
     if "rate" in body:
         sandbox.clock.set_rate(body["rate"])
+    sandbox.keep_clock()
     return _clock(sandbox)
 
 
@@ -69,13 +70,13 @@ async def get_switches(request: web.Request) -> web.Response:
 
 async def put_switches(request: web.Request) -> web.Response:
     """Turn the switches named in the body."""
-    switches = request.app[SANDBOX].switches
+    sandbox = request.app[SANDBOX]
     for name, value in (await read_json(request)).items():
         try:
-            switches.set(name, value)
+            sandbox.turn_switch(name, value)
         except ValueError as error:
             raise web.HTTPBadRequest(text=str(error)) from None
-    return answer(switches.as_dict())
+    return answer(sandbox.switches.as_dict())
 
 
 async def get_requests(request: web.Request) -> web.Response:

@@ -38,8 +38,8 @@ def find_credit(books: Books, key: int) -> CreditNote:
     return credit
 
 
-def create_credit(books: Books, body: Body, now: datetime) -> CreditNote:
-    """Store a credit note from its lines, or from a bare `amount`."""
+def create_credit(books: Books, body: Body, _now: datetime) -> CreditNote:
+    """Store a credit note from its lines, or from a bare `amount`; it keeps no time of writing (FB API s3.5)."""
     for field in ("clientid", "create_date"):
         if body.get(field) is None:
             raise required(_THING, field)
@@ -68,7 +68,7 @@ def create_credit(books: Books, body: Body, now: datetime) -> CreditNote:
         client_texts=snapshot(client),
         texts={key: body[key] for key in TEXT_DEFAULTS if key in body},
     )
-    return books.put_credit(credit, now)
+    return books.put_credit(credit)
 
 
 def _bare_amount(body: Body, code: str) -> tuple[Decimal, str]:
@@ -76,11 +76,11 @@ def _bare_amount(body: Body, code: str) -> tuple[Decimal, str]:
     return amount, own_code or code
 
 
-def update_credit(books: Books, key: int, body: Body, now: datetime) -> CreditNote:
+def update_credit(books: Books, key: int, body: Body, _now: datetime) -> CreditNote:
     """Change, delete or bring back a credit note."""
     credit = find_credit(books, key)
     if "vis_state" in body:
-        return set_credit_state(books, credit, bodies.vis_state(body, _THING), now)
+        return set_credit_state(books, credit, bodies.vis_state(body, _THING))
     lines = parse_lines(body, _THING) if "lines" in body else credit.lines
     amount = invoice_totals(lines, Decimal(0)).amount if "lines" in body else credit.amount
     if amount < credit.amount - credit_left(books, credit):
@@ -92,12 +92,12 @@ def update_credit(books: Books, key: int, body: Body, now: datetime) -> CreditNo
         create_date=bodies.day(body, "create_date", _THING) if body.get("create_date") else credit.create_date,
         texts={**credit.texts, **{name: body[name] for name in TEXT_DEFAULTS if name in body}},
     )
-    return books.put_credit(changed, now)
+    return books.put_credit(changed)
 
 
-def set_credit_state(books: Books, credit: CreditNote, state: int, now: datetime) -> CreditNote:
+def set_credit_state(books: Books, credit: CreditNote, state: int) -> CreditNote:
     """Delete or bring back a credit note; payments that used it stay."""
-    return books.put_credit(replace(credit, vis_state=state), now)
+    return books.put_credit(replace(credit, vis_state=state))
 
 
 def add_overpayment(books: Books, payment: Payment, excess: Decimal, invoice: Invoice, now: datetime) -> CreditNote:
@@ -118,4 +118,4 @@ def add_overpayment(books: Books, payment: Payment, excess: Decimal, invoice: In
         texts={"description": title, "notes": title, "terms": ""},
         source_payment_id=payment.id,
     )
-    return books.put_credit(credit, now)
+    return books.put_credit(credit)

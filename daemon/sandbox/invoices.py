@@ -228,3 +228,10 @@ def refresh_paid(books: Books, key: int, now: datetime, *, paid_on: date | None 
     settled = paid > 0 and paid >= invoice.amount
     date_paid = paid_on if settled and paid_on is not None else invoice.date_paid
     return books.put_invoice(replace(invoice, paid=paid, date_paid=date_paid, updated=now))
+
+
+def set_payment_options(books: Books, key: int, chosen: Body, _now: datetime) -> Invoice:
+    """Remember which online payment methods were chosen; the invoice itself does not change."""
+    invoice = find_invoice(books, key)
+    books.payment_options[key] = chosen
+    return invoice

@@ -151,18 +151,15 @@ class Posting(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class JournalEntry(Struct, frozen=True, kw_only=True, gc=False):
-    """A balanced set of postings with the ids of what caused it (FB API s3.9)."""
+    """A balanced set of postings that a person entered (FB API s3.9); the journal gives it its numbers."""
 
-    id: int
-    first_detail_id: int
     name: str
     description: str
     day: date
     currency: str
     postings: tuple[Posting, ...]
-    causes: dict[str, int]
     number: str = ""
-    created_at: datetime | None = None
+    created_at: datetime
 
 
 class OtherIncome(Struct, frozen=True, kw_only=True, gc=False):

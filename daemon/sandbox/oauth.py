@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -33,6 +34,7 @@ class Grant:
     identity_id: int
     scopes: frozenset[str]
     refresh_token: str = ""
+    latest_access: str = ""
     access_tokens: set[str] = field(default_factory=set)
     revoked: bool = False
 
@@ -45,6 +47,21 @@ class Code:
     redirect_uri: str
     challenge: str
     expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issued:
+    """A pair of tokens that was just issued; `counter` is how many secrets were made until then."""
+
+    grant: Grant
+    access: str
+    refresh: str
+    expires_at: datetime
+    counter: int
+
+
+def _ignore(_fact: object) -> None:
+    """Nobody keeps what happens."""
 
 
 def oauth_error(status: int, code: str, message: str) -> ApiError:
@@ -70,6 +87,8 @@ class AuthorizationServer:
         self.access: dict[str, tuple[int, datetime]] = {}
         self.refresh: dict[str, int] = {}
         self._counter = 0
+        self.on_issue: Callable[[Issued], None] = _ignore
+        self.on_end: Callable[[int], None] = _ignore
         self._key = hashlib.sha256(f"{options.seed}/{options.client_secret}".encode()).digest()
 
     def _secret(self, kind: str) -> str:
@@ -105,9 +124,15 @@ class AuthorizationServer:
         if self.switches["second_consent_revokes"]:
             for old in self._by_identity.get(identity_id, ()):
                 self.revoke_grant(old)
-        grant = Grant(id=len(self.grants) + 1, identity_id=identity_id, scopes=scopes)
+        return self._remember(Grant(id=self._next_grant_id(), identity_id=identity_id, scopes=scopes))
+
+    def _next_grant_id(self) -> int:
+        """Consents that never led to a token are not kept across restarts, so count from the newest known."""
+        return next(reversed(self.grants), 0) + 1
+
+    def _remember(self, grant: Grant) -> Grant:
         self.grants[grant.id] = grant
-        self._by_identity.setdefault(identity_id, []).append(grant)
+        self._by_identity.setdefault(grant.identity_id, []).append(grant)
         return grant
 
     def issue_code(self, grant: Grant, redirect_uri: str, challenge: str, now: datetime) -> str:
@@ -145,7 +170,9 @@ class AuthorizationServer:
         refresh, access = self._secret("refresh"), self._access_token(grant, now)
         self.refresh.pop(grant.refresh_token, None)
         grant.refresh_token = refresh
-        self.adopt(grant, access=access, refresh=refresh, expires_at=now + timedelta(seconds=ACCESS_LIFE_S))
+        expires_at = now + timedelta(seconds=ACCESS_LIFE_S)
+        self._adopt(grant, access=access, refresh=refresh, expires_at=expires_at)
+        self.on_issue(Issued(grant=grant, access=access, refresh=refresh, expires_at=expires_at, counter=self._counter))
         answer = {
             "access_token": access,
             "token_type": "Bearer",
@@ -157,12 +184,38 @@ class AuthorizationServer:
         }
         return {**answer, "id_token": access} if self.switches["id_token"] else answer
 
-    def adopt(self, grant: Grant, *, access: str, refresh: str, expires_at: datetime) -> None:
-        """Make a pair of tokens live, whether just issued or read back from disk."""
+    def adopt_chain(  # noqa: PLR0913 - the facts of one issue, as they were kept
+        self,
+        *,
+        grant_id: int,
+        identity_id: int,
+        scopes: frozenset[str],
+        access: str,
+        refresh: str,
+        expires_at: datetime,
+        counter: int,
+    ) -> None:
+        """Make a pair of tokens live that an earlier run issued."""
+        grant = self.grants.get(grant_id)
+        if grant is None:
+            grant = self._remember(Grant(id=grant_id, identity_id=identity_id, scopes=scopes))
+        self._counter = max(self._counter, counter)
+        self.refresh.pop(grant.refresh_token, None)
+        self._adopt(grant, access=access, refresh=refresh, expires_at=expires_at)
+
+    def live_pair(self, identity_id: int) -> tuple[str, str] | None:
+        """The latest access and refresh token of this person, if a chain of theirs is alive."""
+        for grant in self._by_identity.get(identity_id, ()):
+            if not grant.revoked and grant.refresh_token:
+                return grant.latest_access, grant.refresh_token
+        return None
+
+    def _adopt(self, grant: Grant, *, access: str, refresh: str, expires_at: datetime) -> None:
         self.refresh[refresh] = grant.id
         grant.refresh_token = refresh
         self.access[access] = (grant.id, expires_at)
         grant.access_tokens.add(access)
+        grant.latest_access = access
 
     def _access_token(self, grant: Grant, now: datetime) -> str:
         header = {"alg": "HS256", "typ": "JWT", "kid": self._secret("kid")}
@@ -194,6 +247,8 @@ class AuthorizationServer:
 
     def revoke_grant(self, grant: Grant) -> None:
         """End a whole chain."""
+        if not grant.revoked:
+            self.on_end(grant.id)
         grant.revoked = True
         self.refresh.pop(grant.refresh_token, None)
         self._drop_access(grant)

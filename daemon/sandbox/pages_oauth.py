@@ -26,10 +26,10 @@ _HEADERS = {
 }
 
 
-def page(request: web.Request, name: str, *, status: int = 200, **values: Any) -> web.Response:
+def page(request: web.Request, name: str, *, http_status: int = 200, **values: Any) -> web.Response:
     """Render a template."""
     text = request.app[TEMPLATES].get_template(name).render(**values)
-    return web.Response(text=text, status=status, content_type="text/html", headers=_HEADERS)
+    return web.Response(text=text, status=http_status, content_type="text/html", headers=_HEADERS)
 
 
 def see_other(address: str) -> web.Response:
@@ -46,7 +46,7 @@ def current_login(request: web.Request) -> Login | None:
 def login_page(request: web.Request, next_address: str, *, email: str = "", problem: str = "") -> web.Response:
     """The login form, leading on to `next_address`."""
     status = 401 if problem else 200
-    return page(request, "login.html", status=status, next=next_address, email=email, problem=problem)
+    return page(request, "login.html", http_status=status, next=next_address, email=email, problem=problem)
 
 
 def _local(address: str) -> str:
@@ -77,7 +77,7 @@ async def _logout(request: web.Request) -> web.Response:
 
 
 def _problem(request: web.Request, status: int, title: str, message: str) -> web.Response:
-    return page(request, "problem.html", status=status, title=title, message=message)
+    return page(request, "problem.html", http_status=status, title=title, message=message)
 
 
 def _refusal(request: web.Request, sandbox: Sandbox, asked: dict[str, str]) -> web.Response | None:

@@ -15,11 +15,11 @@ from daemon.sandbox.model import DELETED, DRAFT, CreditNote, Invoice, Payment
 from daemon.sandbox.money import ZERO
 
 _THING = "payment"
-_TYPES = (
+PAYMENT_TYPES = (
     "Check", "Credit", "Cash", "Bank Transfer", "Credit Card", "Debit", "PayPal", "2Checkout", "VISA", "MASTERCARD",
     "DISCOVER", "AMEX", "DINERS", "JCB", "ACH", "Other", "EUROCARD", "NOVA",
 )  # fmt: skip
-TYPES_BY_LOWER = {name.lower(): name for name in _TYPES}
+TYPES_BY_LOWER = {name.lower(): name for name in PAYMENT_TYPES}
 
 
 def find_payment(books: Books, key: int) -> Payment:
@@ -175,7 +175,7 @@ def set_payment_state(books: Books, payment: Payment, state: int, now: datetime)
     if books.switches["overpayment_dies_with_payment"]:
         for credit in books.credits.children("client_id", payment.client_id):
             if credit.source_payment_id == payment.id:
-                set_credit_state(books, credit, state, now)
+                set_credit_state(books, credit, state)
     refresh_paid(books, payment.invoice_id, now, paid_on=payment.date)
     return changed
 

@@ -1,8 +1,8 @@
 """The sandbox as a whole: the parts that requests, pages and the control API work on."""
 
-from datetime import datetime
 from typing import Any
 
+from daemon.sandbox import oauth
 from daemon.sandbox.accounts import Account, Directory, Login
 from daemon.sandbox.books import Books
 from daemon.sandbox.clock import Clock
@@ -14,6 +14,7 @@ from daemon.sandbox.options import SandboxOptions
 from daemon.sandbox.rendering import InvoiceBytes, View
 from daemon.sandbox.request_log import RequestLog
 from daemon.sandbox.seeding import Seeder
+from daemon.sandbox.store import Clocked, Ended, Issued, Joined, Store, Switched, Written
 from daemon.sandbox.switches import Switches
 from daemon.sandbox.times import eastern_day
 from daemon.sandbox.webhooks import Courier
@@ -45,6 +46,8 @@ class Sandbox:
         self.courier = Courier(
             faults=self.faults, switches=self.switches, seed=options.seed, enabled=options.webhooks
         )
+        self.store = Store(options.data_dir)
+        self._recording = False
         self._people()
 
     def _people(self) -> None:
@@ -78,11 +81,43 @@ class Sandbox:
         account = self.directory.add_account(name=name, seed=seed, size=size, currency=currency)
         account.open_books = self.open_books
         self.directory.join(login, account, "owner")
+        if self._recording:
+            now = self.clock.now()
+            self.store.append(Joined(name=name, email=email, invoices=size, seed=seed, currency=currency, at=now))
         return login
 
     def issue_tokens(self, login: Login) -> dict[str, Any]:
         """A ready pair with all scopes, as after a consent."""
         return self.oauth.issue(self.oauth.grant(login.identity_id, SCOPES), self.clock.now())
+
+    def record(self) -> None:
+        """Keep everything that happens from here on, if there is a folder to keep it in."""
+        self._recording = True
+        self.oauth.on_issue = self._keep_issued
+        self.oauth.on_end = lambda grant_id: self.store.append(Ended(grant=grant_id))
+
+    def _keep_issued(self, issued: oauth.Issued) -> None:
+        grant = issued.grant
+        self.store.append(
+            Issued(
+                grant=grant.id,
+                identity=grant.identity_id,
+                scopes=sorted(grant.scopes),
+                access=issued.access,
+                refresh=issued.refresh,
+                expires_at=issued.expires_at,
+                counter=issued.counter,
+            )
+        )
+
+    def turn_switch(self, name: str, value: object) -> None:
+        """Turn a switch; raises ValueError with what is allowed."""
+        self.switches.set(name, value)
+        self.store.append(Switched(name=name, value=value))
+
+    def keep_clock(self) -> None:
+        """Note where the clock was moved to."""
+        self.store.append(Clocked(ahead_s=self.clock.ahead_s(), rate=self.clock.rate))
 
     def write(self, account: Account, operation: str, key: Key, body: Any, *, by: int = 0) -> Any:
         """Perform one write on an account's books and send off the events it causes; `by` is the identity behind it.
@@ -91,6 +126,8 @@ class Sandbox:
         """
         now = self.clock.now()
         result = OPERATIONS[operation](account.books, key, body, now)
+        if self._recording:
+            self.store.append(Written(at=now, account=str(account.account_id), operation=operation, key=key, body=body))
         for event, object_id in account.books.take_events():
             self.courier.offer(account, event, object_id, identity_id=by or self.directory.owner_id(account))
         return result
@@ -99,7 +136,3 @@ class Sandbox:
         """What renderings of an account's records look at, as of today."""
         today = eastern_day(self.clock.now())
         return View(books=account.books, today=today, includes=includes, invoice_bytes=self.invoice_bytes)
-
-    def moment(self) -> datetime:
-        """The sandbox's present moment."""
-        return self.clock.now()

@@ -65,6 +65,7 @@ class Seeder:
         for index, situation in enumerate(situations):
             self._make_invoice(index, situation)
         self._books.events.clear()
+        self._books.close_opening()
 
     def _situations(self) -> Iterator[str]:
         chances = self._random

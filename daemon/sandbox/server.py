@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
-from daemon.sandbox import api_accounting, api_auth, api_business, api_events, control, control_books, control_faults, pages_oauth
+from daemon.sandbox import api_accounting, api_auth, api_business, api_documents, api_events, api_journal, control, control_books, control_faults, pages_books, pages_oauth
 from daemon.sandbox.call import SANDBOX
 from daemon.sandbox.sandbox import Sandbox
 
@@ -20,10 +20,13 @@ def build_app(sandbox: Sandbox) -> web.Application:
     control_books.add_routes(app)
     control_faults.add_routes(app)
     pages_oauth.add_routes(app)
+    pages_books.add_routes(app)
     api_auth.add_routes(app)
+    api_documents.add_routes(app)
     api_accounting.add_routes(app)
     api_business.add_routes(app)
     api_events.add_routes(app)
+    api_journal.add_routes(app)
     app.cleanup_ctx.append(_courier)
     return app
 
