@@ -1,0 +1,105 @@
+"""The pages that show the books: invoices, one invoice, payments and where each stands in FreshBooks (W8)."""
+
+import re
+from collections.abc import Awaitable, Container
+from typing import TypeVar
+from urllib.parse import urlencode
+
+from aiohttp import web
+
+from daemon.adapters.http import wording
+from daemon.adapters.http.context import DASHBOARD
+from daemon.adapters.http.pages_connect import find_module
+from daemon.adapters.http.rendering import find_zone, page
+from daemon.adapters.http.security import session_of
+from daemon.core.desk import InvoiceDetail, InvoiceQuery, Module, PaymentQuery
+from daemon.core.model import InvoiceId, PaymentStatus
+
+SEARCH_CHARACTERS_MAX = 100
+_INVOICE_ID = re.compile(r"[0-9]{1,18}")
+T = TypeVar("T")
+
+routes = web.RouteTableDef()
+
+
+@routes.get("/invoices")
+async def invoices(request: web.Request) -> web.Response:
+    """The invoices as the platform sees them, to be filtered and searched."""
+    dashboard, session = request.app[DASHBOARD], session_of(request)
+    module = await find_module(request)
+    query = InvoiceQuery(
+        search=searched(request),
+        status=_one_of(request, "status", wording.INVOICE_FILTERS),
+        flag=_one_of(request, "flag", wording.INVOICE_FLAGS),
+        today=dashboard.clock.now().astimezone(find_zone(module.timezone)).date(),
+        after=request.query.get("after"),
+    )
+    listed = await read_list(dashboard.desk.invoices(session.partner_id, query))
+    values = {"module": module, "listed": listed, "query": query, "next": next_page(request, listed.after)}
+    return page(request, "invoices.html", values)
+
+
+@routes.get("/invoices/{invoice_id}")
+async def invoice(request: web.Request) -> web.Response:
+    """One invoice: terms, lines, what FreshBooks shows, payments, history and issues."""
+    module = await find_module(request)
+    return page(request, "invoice.html", invoice_values(module, await find_invoice(request)))
+
+
+@routes.get("/payments")
+async def payments(request: web.Request) -> web.Response:
+    """The platform's payments, each with the one place where it stands in FreshBooks."""
+    dashboard, session = request.app[DASHBOARD], session_of(request)
+    module = await find_module(request)
+    query = PaymentQuery(
+        search=searched(request),
+        place=_one_of(request, "place", wording.PLACES),
+        status=_one_of(request, "status", frozenset(PaymentStatus)),
+        after=request.query.get("after"),
+    )
+    listed = await read_list(dashboard.desk.payments(session.partner_id, query))
+    values = {"module": module, "listed": listed, "query": query, "next": next_page(request, listed.after)}
+    return page(request, "payments.html", values)
+
+
+async def find_invoice(request: web.Request) -> InvoiceDetail:
+    """The invoice that the address names, if it is this partner's; another partner's is simply not found."""
+    dashboard, session = request.app[DASHBOARD], session_of(request)
+    name = request.match_info["invoice_id"]
+    if not _INVOICE_ID.fullmatch(name):
+        raise web.HTTPNotFound
+    detail = await dashboard.desk.invoice(session.partner_id, InvoiceId(int(name)))
+    if detail is None:
+        raise web.HTTPNotFound
+    return detail
+
+
+def invoice_values(module: Module, detail: InvoiceDetail) -> dict[str, object]:
+    """What the page of an invoice shows."""
+    return {"module": module, "invoice": detail, "row": detail.row, "problem": "", "typed": ""}
+
+
+def searched(request: web.Request) -> str:
+    """What was typed into the search field."""
+    return request.query.get("q", "").replace("\x00", "").strip()[:SEARCH_CHARACTERS_MAX]
+
+
+async def read_list(listed: Awaitable[T]) -> T:
+    """Read a list; a cursor that is not ours means that the address was made up."""
+    try:
+        return await listed
+    except ValueError as error:
+        raise web.HTTPNotFound from error
+
+
+def next_page(request: web.Request, after: str | None) -> str | None:
+    """The address of the next page of the same list."""
+    if after is None:
+        return None
+    kept = {name: value for name, value in request.query.items() if name != "after"}
+    return f"{request.path}?{urlencode({**kept, 'after': after})}"
+
+
+def _one_of(request: web.Request, name: str, allowed: Container[str]) -> str:
+    value = request.query.get(name, "")
+    return value if value in allowed else ""

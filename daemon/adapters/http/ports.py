@@ -1,0 +1,195 @@
+"""What the pages need of the rest, as Protocols; the store, the consent flow and the clock fulfil them, and mypy checks that they do."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Protocol
+
+from daemon.core.consent import (
+    AccountChoice,
+    AccountOptions,
+    AccountsOutcome,
+    ConsentConnected,
+    ConsentOutcome,
+    ConsentRefused,
+    Offer,
+)
+from daemon.core.desk import (
+    DeskPage,
+    InvoiceDetail,
+    InvoiceQuery,
+    InvoiceRow,
+    IssueQuery,
+    IssueRow,
+    Module,
+    PaymentQuery,
+    PaymentRow,
+)
+from daemon.core.model import FbPaymentId, InvoiceId, LedgerAccount, PartnerId, PaymentId, PaymentStatus
+
+
+class Clock(Protocol):
+    """The only way to learn or await the time."""
+
+    def now(self) -> datetime:
+        """Tell the wall clock as aware UTC."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait that long."""
+        ...
+
+
+# ---- who is there ----------------------------------------------------------------------------------------------------
+
+
+class Session(Protocol):
+    """A signed-in browser: whose dashboard it shows. `session_hash` is all that is stored of its id."""
+
+    @property
+    def session_hash(self) -> bytes: ...
+
+    @property
+    def partner_id(self) -> PartnerId: ...
+
+    @property
+    def csrf(self) -> str: ...
+
+    @property
+    def expires_at(self) -> datetime: ...
+
+
+class Sessions(Protocol):
+    """The stored sessions; the id itself is known to the browser alone. All raise StoreUnavailable."""
+
+    async def open_session(
+        self, session_hash: bytes, partner_id: PartnerId, csrf: str, created_at: datetime, expires_at: datetime
+    ) -> bool:
+        """Store a session; False when the platform knows no such partner."""
+        ...
+
+    async def find_session(self, session_hash: bytes, now: datetime) -> Session | None:
+        """Look a live session up by the hash of its id."""
+        ...
+
+    async def close_session(self, session_hash: bytes) -> None:
+        """Forget a session."""
+        ...
+
+
+# ---- connecting ------------------------------------------------------------------------------------------------------
+
+
+class ConsentFlow(Protocol):
+    """The partner's way through FreshBooks' login and back (C1, C2)."""
+
+    async def begin(self, partner_id: PartnerId, session_hash: bytes) -> str | ConsentRefused:
+        """Store a single-use state bound to this session and tell the address of FreshBooks' login."""
+        ...
+
+    async def complete(self, session_hash: bytes, *, state: str, code: str | None, error: str | None) -> ConsentOutcome:
+        """Take what FreshBooks sent back and connect, ask for a choice, or say why not."""
+        ...
+
+    async def offered(self, partner_id: PartnerId, session_hash: bytes) -> Offer | None:
+        """Tell the businesses that wait for this session's choice."""
+        ...
+
+    async def choose(
+        self, partner_id: PartnerId, session_hash: bytes, account_id: str
+    ) -> ConsentConnected | ConsentRefused:
+        """Connect one of the offered businesses."""
+        ...
+
+    async def disconnect(self, partner_id: PartnerId, who: str) -> bool:
+        """Ask for the end of the connection; the data stay. False when there is none (C6)."""
+        ...
+
+
+class AccountSetup(Protocol):
+    """Set Up Accounts, served from FreshBooks' live chart of accounts (C4, C5).
+
+    Raises of all: StoreUnavailable, FreshBooksUnavailable, FreshBooksRefused, FreshBooksAnswerInvalid, AuthorizationExpired and
+    AuthorizationLost.
+    """
+
+    async def options(self, partner_id: PartnerId) -> AccountOptions:
+        """Tell which accounts may take which role, and what is chosen now."""
+        ...
+
+    async def create_undeposited_funds(self, partner_id: PartnerId) -> LedgerAccount:
+        """Create "Undeposited Funds" in the books; an existing one is handed back."""
+        ...
+
+    async def save(self, partner_id: PartnerId, choice: AccountChoice, who: str) -> AccountsOutcome:
+        """Store the choice and let what waits for it go on, or name every problem."""
+        ...
+
+
+# ---- what the pages show and do --------------------------------------------------------------------------------------
+
+
+class Desk(Protocol):
+    """One partner's rows to be shown, and what a person may press. Another partner's ids are not found.
+
+    Raises of all: StoreUnavailable; of the lists: ValueError for a cursor that is not ours.
+    """
+
+    async def module(self, partner_id: PartnerId) -> Module | None:
+        """Read the FreshBooks module; None when the platform knows no such partner."""
+        ...
+
+    async def invoices(self, partner_id: PartnerId, query: InvoiceQuery) -> DeskPage[InvoiceRow]:
+        """List invoices."""
+        ...
+
+    async def invoice(self, partner_id: PartnerId, invoice_id: InvoiceId) -> InvoiceDetail | None:
+        """Read one invoice with all that stands beside it."""
+        ...
+
+    async def payments(self, partner_id: PartnerId, query: PaymentQuery) -> DeskPage[PaymentRow]:
+        """List the platform's payments with their places in FreshBooks (W8)."""
+        ...
+
+    async def issues(self, partner_id: PartnerId, query: IssueQuery) -> DeskPage[IssueRow]:
+        """List sync issues."""
+        ...
+
+    async def ask_sync(self, partner_id: PartnerId, who: str, now: datetime) -> bool:
+        """Ask for a sync now; False when there is no connection to sync."""
+        ...
+
+    async def act_on_issue(
+        self,
+        partner_id: PartnerId,
+        issue_id: int,
+        action: str,
+        fb_payment_id: FbPaymentId | None,
+        who: str,
+        now: datetime,
+    ) -> bool:
+        """Take an action that the open issue offers, audited; False when it is closed, unknown or does not offer it."""
+        ...
+
+
+# ---- the demo's customer ---------------------------------------------------------------------------------------------
+
+
+class PlatformDesk(Protocol):
+    """The platform's own side, as the demo plays it: what a customer and a bank do there. Raises StoreUnavailable."""
+
+    async def partners(self) -> Sequence[tuple[PartnerId, str]]:
+        """List the partners by id and name."""
+        ...
+
+    async def pay(
+        self, partner_id: PartnerId, invoice_id: InvoiceId, amount: Decimal, currency: str, method: str, now: datetime
+    ) -> PaymentId:
+        """Insert a payment that has just been initiated, as the platform does."""
+        ...
+
+    async def set_status(
+        self, partner_id: PartnerId, payment_id: PaymentId, status: PaymentStatus, now: datetime
+    ) -> bool:
+        """Move a payment on; False when it is unknown or cannot go there from where it is."""
+        ...

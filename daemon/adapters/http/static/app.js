@@ -1,0 +1,135 @@
+// What the pages do beyond htmx: the Connect pop-up, dialogs, times that stay true, and a word when live updates stop.
+(() => {
+  "use strict";
+
+  const byId = (id) => document.getElementById(id);
+  const channel = new BroadcastChannel("syncd-connect");
+
+  // ---- Connect in a pop-up, and back -----------------------------------------------------------
+
+  function openPopup(event) {
+    const link = event.target.closest("a[data-popup]");
+    if (!link || event.defaultPrevented || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    const width = 560;
+    const height = 720;
+    const left = Math.max(0, window.screenX + (window.outerWidth - width) / 2);
+    const top = Math.max(0, window.screenY + (window.outerHeight - height) / 2);
+    const popup = window.open(link.href, "freshbooks-connect", `popup,width=${width},height=${height},left=${left},top=${top}`);
+    // A browser that blocks pop-ups follows the link in this window instead.
+    if (!popup) return;
+    event.preventDefault();
+    popup.focus();
+  }
+
+  function finishPopup() {
+    if (!document.querySelector("[data-connect-done]")) return;
+    channel.postMessage("done");
+    window.close();
+    // Only a window that a script opened can be closed by one.
+    window.setTimeout(() => window.location.replace("/integrations"), 600);
+  }
+
+  channel.addEventListener("message", () => {
+    if (document.querySelector("[data-connect]")) window.location.assign("/integrations");
+  });
+
+  // ---- dialogs: pages of their own without this file -------------------------------------------
+
+  function showDialog() {
+    const dialog = byId("dialog");
+    if (!byId("dialog-body").firstElementChild) {
+      window.location.reload();
+      return;
+    }
+    if (!dialog.open) dialog.showModal();
+    const first = dialog.querySelector("[aria-invalid], select, input:not([type=hidden]), .button, button");
+    if (first) first.focus();
+  }
+
+  function closeDialog(event) {
+    const dialog = byId("dialog");
+    if (!dialog || !dialog.open) return;
+    if (event.target === dialog || event.target.closest("[data-close-dialog]")) {
+      event.preventDefault();
+      dialog.close();
+    }
+  }
+
+  function closeWindow(event) {
+    if (!event.target.closest("[data-close-window]")) return;
+    // In a pop-up this closes it; anywhere else the link leads back.
+    window.close();
+  }
+
+  // ---- one press, one request ------------------------------------------------------------------
+
+  function pressOnce(event) {
+    const form = event.target;
+    if (form.method !== "post" || form.hasAttribute("hx-post")) return;
+    if (form.getAttribute("aria-busy") === "true") {
+      event.preventDefault();
+      return;
+    }
+    form.setAttribute("aria-busy", "true");
+  }
+
+  function freeForms() {
+    document.querySelectorAll("form[aria-busy]").forEach((form) => form.removeAttribute("aria-busy"));
+  }
+
+  // ---- what a screen reader hears --------------------------------------------------------------
+
+  let said = "";
+
+  function announce() {
+    const module = byId("module");
+    const says = module ? module.dataset.says : "";
+    if (says && said && says !== said) byId("announcer").textContent = says;
+    said = says || said;
+  }
+
+  // ---- times that stay true --------------------------------------------------------------------
+
+  const UNITS = [[60, 1, "s"], [3600, 60, "min"], [172800, 3600, "h"], [604800, 86400, "days"]];
+
+  function tellTimes() {
+    document.querySelectorAll("time[data-relative]").forEach((element) => {
+      const seconds = Math.round((Date.now() - Date.parse(element.dateTime)) / 1000);
+      const unit = UNITS.find(([below]) => Math.abs(seconds) < below);
+      if (!unit) return;
+      const text = `${Math.floor(Math.abs(seconds) / unit[1])} ${unit[2]}`;
+      const words = seconds === 0 ? "now" : seconds < 0 ? `in ${text}` : `${text} ago`;
+      if (element.textContent !== words) element.textContent = words;
+    });
+  }
+
+  // ---- when live updates stop ------------------------------------------------------------------
+
+  function trouble(sentence) {
+    const place = byId("trouble");
+    if (!place) return;
+    place.textContent = sentence;
+    place.hidden = !sentence;
+  }
+
+  document.addEventListener("click", openPopup);
+  document.addEventListener("click", closeDialog);
+  document.addEventListener("click", closeWindow);
+  document.addEventListener("submit", pressOnce);
+  window.addEventListener("pageshow", freeForms);
+  document.addEventListener("htmx:afterSwap", (event) => {
+    if (event.target.id === "dialog-body") showDialog();
+    announce();
+    tellTimes();
+  });
+  document.addEventListener("htmx:sseError", () => trouble("Live updates are interrupted. Trying again…"));
+  document.addEventListener("htmx:sseOpen", () => trouble(""));
+  document.addEventListener("htmx:responseError", () => trouble("This page could not be brought up to date. Trying again…"));
+  document.addEventListener("htmx:sendError", () => trouble("The dashboard cannot be reached. Trying again…"));
+  document.addEventListener("htmx:afterOnLoad", (event) => {
+    if (event.detail.successful) trouble("");
+  });
+  window.setInterval(tellTimes, 15000);
+  announce();
+  finishPopup();
+})();

@@ -1,0 +1,246 @@
+"""The dashboard's ports in memory: what the pages show is what a test put there, and what they did can be looked up."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import anyio
+
+from daemon.core.account_rules import account_options, check_accounts
+from daemon.core.consent import (
+    AccountChoice,
+    AccountOptions,
+    AccountsOutcome,
+    AccountsRefused,
+    AccountsSaved,
+    Business,
+    ConsentConnected,
+    ConsentOutcome,
+    ConsentRefused,
+    NotOffered,
+    Offer,
+    Refusal,
+)
+from daemon.core.consent_rules import refuse
+from daemon.core.desk import (
+    DeskPage,
+    InvoiceDetail,
+    InvoiceQuery,
+    InvoiceRow,
+    IssueQuery,
+    IssueRow,
+    Module,
+    PaymentQuery,
+    PaymentRow,
+)
+from daemon.core.errors import StoreUnavailable
+from daemon.core.model import AccountId, FbPaymentId, InvoiceId, LedgerAccount, PartnerId, PaymentId, PaymentStatus
+from tests.web.rows import BANK, FEES, NOW, OTHER, PARTNER, PETTY_CASH, UNDEPOSITED, make_module
+
+
+class StillClock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self, now: datetime = NOW) -> None:
+        self.time = now
+
+    def now(self) -> datetime:
+        return self.time
+
+    def advance(self, by: timedelta) -> None:
+        self.time += by
+
+    async def sleep(self, seconds: float) -> None:  # noqa: ARG002  # time stands still here
+        await anyio.lowlevel.checkpoint()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FakeSession:
+    session_hash: bytes
+    partner_id: PartnerId
+    csrf: str
+    expires_at: datetime
+
+
+class MemorySessions:
+    def __init__(self, partners: tuple[PartnerId, ...] = (PARTNER, OTHER)) -> None:
+        self.rows: dict[bytes, FakeSession] = {}
+        self.partners = partners
+
+    async def open_session(
+        self, session_hash: bytes, partner_id: PartnerId, csrf: str, created_at: datetime, expires_at: datetime
+    ) -> bool:
+        if partner_id not in self.partners:
+            return False
+        self.rows[session_hash] = FakeSession(
+            session_hash=session_hash, partner_id=partner_id, csrf=csrf, expires_at=expires_at
+        )
+        return True
+
+    async def find_session(self, session_hash: bytes, now: datetime) -> FakeSession | None:
+        row = self.rows.get(session_hash)
+        return row if row and now < row.expires_at else None
+
+    async def close_session(self, session_hash: bytes) -> None:
+        self.rows.pop(session_hash, None)
+
+
+class MemoryConsent:
+    """Answers `outcome` to whatever comes back from FreshBooks."""
+
+    def __init__(self) -> None:
+        self.outcome: ConsentOutcome = refuse(Refusal.STATE_UNKNOWN)
+        self.begun: str | ConsentRefused = "https://auth.freshbooks.test/oauth/authorize?state=s"
+        self.offer: Offer | None = None
+        self.completed: list[tuple[str, str | None, str | None]] = []
+        self.disconnected: list[tuple[PartnerId, str]] = []
+
+    async def begin(self, partner_id: PartnerId, session_hash: bytes) -> str | ConsentRefused:
+        return self.begun
+
+    async def complete(self, session_hash: bytes, *, state: str, code: str | None, error: str | None) -> ConsentOutcome:
+        self.completed.append((state, code, error))
+        return self.outcome
+
+    async def offered(self, partner_id: PartnerId, session_hash: bytes) -> Offer | None:
+        return self.offer
+
+    async def choose(
+        self, partner_id: PartnerId, session_hash: bytes, account_id: str
+    ) -> ConsentConnected | ConsentRefused:
+        business = self.offer.find(account_id) if self.offer else None
+        self.offer = None
+        return ConsentConnected(business=business) if business else refuse(Refusal.NOT_OFFERED)
+
+    async def disconnect(self, partner_id: PartnerId, who: str) -> bool:
+        self.disconnected.append((partner_id, who))
+        return True
+
+
+class MemoryAccounts:
+    def __init__(self, *accounts: LedgerAccount) -> None:
+        self.accounts = list(accounts or (UNDEPOSITED, BANK, PETTY_CASH, FEES))
+        self.chosen: AccountChoice | None = None
+        self.failure: Exception | None = None
+
+    async def options(self, partner_id: PartnerId) -> AccountOptions:
+        if self.failure:
+            raise self.failure
+        return account_options(self.accounts, self.chosen)
+
+    async def create_undeposited_funds(self, partner_id: PartnerId) -> LedgerAccount:
+        self.accounts.append(UNDEPOSITED)
+        return UNDEPOSITED
+
+    async def save(self, partner_id: PartnerId, choice: AccountChoice, who: str) -> AccountsOutcome:
+        problems = check_accounts(self.accounts, choice)
+        if problems:
+            return AccountsRefused(problems=problems)
+        self.chosen = choice
+        return AccountsSaved(choice=choice)
+
+
+@dataclass
+class MemoryDesk:
+    """One partner's rows; any other partner has a module and nothing else."""
+
+    module_row: Module = field(default_factory=make_module)
+    details: list[InvoiceDetail] = field(default_factory=list)
+    payment_rows: list[PaymentRow] = field(default_factory=list)
+    issue_rows: list[IssueRow] = field(default_factory=list)
+    next_cursor: str | None = None
+    asked: list[InvoiceQuery | PaymentQuery | IssueQuery] = field(default_factory=list)
+    synced: list[str] = field(default_factory=list)
+    acted: list[tuple[int, str, FbPaymentId | None]] = field(default_factory=list)
+    is_down: bool = False
+
+    async def module(self, partner_id: PartnerId) -> Module | None:
+        self._check()
+        return self.module_row if partner_id == PARTNER else make_module(partner_id, partner_name="Contoso")
+
+    async def invoices(self, partner_id: PartnerId, query: InvoiceQuery) -> DeskPage[InvoiceRow]:
+        self._check()
+        self.asked.append(query)
+        if query.after == "broken":
+            raise ValueError("not a cursor of ours")
+        rows = tuple(
+            d.row for d in self.details if partner_id == PARTNER and query.search.lower() in d.row.number.lower()
+        )
+        return DeskPage(rows=rows, after=self.next_cursor)
+
+    async def invoice(self, partner_id: PartnerId, invoice_id: InvoiceId) -> InvoiceDetail | None:
+        self._check()
+        return next((d for d in self.details if partner_id == PARTNER and d.row.id == invoice_id), None)
+
+    async def payments(self, partner_id: PartnerId, query: PaymentQuery) -> DeskPage[PaymentRow]:
+        self._check()
+        self.asked.append(query)
+        return DeskPage(rows=tuple(self.payment_rows) if partner_id == PARTNER else ())
+
+    async def issues(self, partner_id: PartnerId, query: IssueQuery) -> DeskPage[IssueRow]:
+        self._check()
+        self.asked.append(query)
+        return DeskPage(rows=tuple(self.issue_rows) if partner_id == PARTNER else ())
+
+    async def ask_sync(self, partner_id: PartnerId, who: str, now: datetime) -> bool:
+        self.synced.append(partner_id)
+        return True
+
+    async def act_on_issue(
+        self,
+        partner_id: PartnerId,
+        issue_id: int,
+        action: str,
+        fb_payment_id: FbPaymentId | None,
+        who: str,
+        now: datetime,
+    ) -> bool:
+        offered = any(row.issue_id == issue_id and action in row.actions for row in self.issue_rows)
+        if partner_id != PARTNER or not offered:
+            return False
+        self.acted.append((issue_id, action, fb_payment_id))
+        return True
+
+    def _check(self) -> None:
+        if self.is_down:
+            raise StoreUnavailable("Postgres is away")
+
+
+class MemoryPlatform:
+    def __init__(self) -> None:
+        self.paid: list[tuple[PartnerId, InvoiceId, Decimal, str, str]] = []
+        self.moved: list[tuple[PartnerId, PaymentId, PaymentStatus]] = []
+
+    async def partners(self) -> list[tuple[PartnerId, str]]:
+        return [(PARTNER, "Northwind IT Services"), (OTHER, "Contoso")]
+
+    async def pay(
+        self, partner_id: PartnerId, invoice_id: InvoiceId, amount: Decimal, currency: str, method: str, now: datetime
+    ) -> PaymentId:
+        self.paid.append((partner_id, invoice_id, amount, currency, method))
+        return PaymentId(f"pay_{len(self.paid)}")
+
+    async def set_status(
+        self, partner_id: PartnerId, payment_id: PaymentId, status: PaymentStatus, now: datetime
+    ) -> bool:
+        if partner_id != PARTNER:
+            return False
+        self.moved.append((partner_id, payment_id, status))
+        return True
+
+
+def make_business(name: str = "Northwind Managed IT", account_id: str = "abc123") -> Business:
+    return Business(
+        account_id=AccountId(account_id),
+        business_id=77,
+        business_uuid="7f",
+        name=name,
+        role="owner",
+        timezone="America/New_York",
+    )
+
+
+TWO_BUSINESSES = Offer(
+    businesses=(make_business(), make_business("Northwind Cabling", "def456")),
+    not_offered=(NotOffered(name="Old Practice", why="it has no accounting account in FreshBooks"),),
+)
