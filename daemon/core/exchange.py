@@ -73,12 +73,16 @@ class MergeReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reread:
-    """One object to be read again by itself: a doorbell, a tie, a push's aftermath, a person's wish. `id` is FreshBooks'."""
+    """One object to be read again by itself: a doorbell, a tie, a push's aftermath, a person's wish. `id` is FreshBooks'.
+
+    `asked` counts the asks when it was taken up, so that an ask that comes while it is served is not lost.
+    """
 
     resource: Resource
     id: int
     reason: str
     due_at: datetime
+    asked: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
