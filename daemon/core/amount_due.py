@@ -21,6 +21,8 @@ from daemon.core.model import (
 )
 
 ZERO: Final = Decimal(0)
+NAMES_A_RECORD: Final = frozenset({Choice.SETTLED_BY_HAND, Choice.STAND_IN})
+"""Choices that come with the FreshBooks payment which this payment is said to be."""
 RETURNED: Final = frozenset({Choice.STILL_OWES, Choice.REFUND_IN_AP})
 """Choices after which a refunded payment pays nothing any more (P11)."""
 
@@ -108,13 +110,10 @@ def reassign(rows: Iterable[Applied], links: Sequence[Link]) -> tuple[Applied, .
 
 
 def owners_by_id(links: Sequence[Link]) -> dict[FbPaymentId, Link]:
-    """Map each stored FreshBooks id to the payment it stands for; one that was replaced has given its record away."""
-    return {
-        push.fb_payment_id: link
-        for link in links
-        for push in link.pushes
-        if push.fb_payment_id is not None and push.reason is not Reason.REPLACED
-    }
+    """Map each stored FreshBooks id to the payment it stands for: the one that a person named comes first."""
+    pairs = [(push, link) for link in links for push in link.pushes if push.reason is not Reason.REPLACED]
+    pairs.sort(key=lambda pair: pair[0].choice in NAMES_A_RECORD)
+    return {push.fb_payment_id: link for push, link in pairs if push.fb_payment_id is not None}
 
 
 def full_hold(link: Link) -> Decimal:

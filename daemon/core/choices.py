@@ -2,14 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Final
 
-from daemon.core.amount_due import owners_by_id, reassign, shares_of
+from daemon.core.amount_due import NAMES_A_RECORD, reassign, shares_of
 from daemon.core.generations import next_generation
 from daemon.core.invoice_issues import standing_issues
 from daemon.core.issues import about_payment
 from daemon.core.model import (
-    LOST_MONEY,
     Choice,
     FbPaymentId,
     InvoiceContext,
@@ -21,6 +19,7 @@ from daemon.core.model import (
     PushState,
     Reason,
 )
+from daemon.core.push_guard import is_free
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,14 +50,12 @@ def apply_choice(
         return NotOffered(why="There is nothing to choose for this payment.")
     if choice not in set(_offered(context, link, link.push, link.payment.invoice_id)):
         return NotOffered(why="This is not offered any more: the payment or its record has changed meanwhile.")
-    if choice in _NAMING:
-        refusal = _naming_refusal(context, payment_id, choice, named)
-        if refusal is not None:
-            return refusal
+    if choice in NAMES_A_RECORD:
+        if named is None:
+            return NotOffered(why="Name the FreshBooks payment that it is.")
+        if not is_free(named, replace(link.push, choice=choice), context.links):
+            return NotOffered(why=f"FreshBooks payment #{named} stands for another payment already.")
     return _apply(link.push, choice, named)
-
-
-_NAMING: Final = frozenset({Choice.SETTLED_BY_HAND, Choice.STAND_IN})
 
 
 def _apply(push: Push, choice: Choice, named: FbPaymentId | None) -> Chosen:
@@ -95,6 +92,7 @@ def _due(push: Push, choice: Choice | None) -> Push:
         candidates=(),
         not_before=None,
         checked_absent=0,
+        fb_payment_id=None,
     )
 
 
@@ -114,17 +112,3 @@ def _offered(context: InvoiceContext, link: Link, push: Push, invoice_id: Invoic
 
 def _stand_ins_of(issue: Issue) -> tuple[str, ...]:
     return tuple(dict(issue.data).get("stand_in", "").split(","))
-
-
-def _naming_refusal(
-    context: InvoiceContext, payment_id: PaymentId, choice: Choice, named: FbPaymentId | None
-) -> NotOffered | None:
-    """Refuse a record that stands for another payment, unless that one failed and its record is to change hands."""
-    if named is None:
-        return NotOffered(why="Name the FreshBooks payment that it is.")
-    owner = owners_by_id(context.links).get(named)
-    if owner is None or owner.payment.id == payment_id:
-        return None
-    if choice is Choice.STAND_IN and owner.payment.status in LOST_MONEY:
-        return None
-    return NotOffered(why=f"FreshBooks payment #{named} stands for payment {owner.payment.id} already.")

@@ -6,7 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
-from daemon.core.amount_due import ZERO, Share, attribute, owners_by_id, shares_of
+from daemon.core.amount_due import NAMES_A_RECORD, ZERO, Share, attribute, owners_by_id, shares_of
 from daemon.core.markers import markers_in
 from daemon.core.model import (
     LOST_MONEY,
@@ -26,7 +26,7 @@ from daemon.core.model import (
 )
 from daemon.core.policy import PushPolicy
 from daemon.core.push_sentences import money
-from daemon.core.records import describe, was_touched_since
+from daemon.core.records import describe, recorded_amount, was_touched_since
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,32 +128,28 @@ def _is_freed(push: Push, verdict: GuardVerdict) -> bool:
 
 def _standing(payment: Payment, push: Push, snapshot: Snapshot, context: InvoiceContext) -> Adopt | None:
     """Find the record that this payment has already: the one a person named, else one with its marker."""
-    owners = owners_by_id(context.links)
-    if push.choice in _NAMES_A_RECORD:
-        named = next((fb for fb in snapshot.live_payments if fb.id == push.fb_payment_id), None)
-        usable = named is not None and named.currency == payment.currency and _is_free(named, push, owners)
-        return Adopt(fb_payment_id=named.id, amount=min(named.amount, payment.amount)) if named and usable else None
+    free = [fb for fb in snapshot.payments if not fb.from_credit and is_free(fb.id, push, context.links)]
+    if push.choice in NAMES_A_RECORD:
+        named = next((fb for fb in free if fb.id == push.fb_payment_id and fb in snapshot.live_payments), None)
+        if named is None or named.currency != payment.currency:
+            return None
+        return Adopt(fb_payment_id=named.id, amount=min(named.amount, payment.amount))
     rows = attribute(snapshot.payments, context.links, snapshot.invoice.id)
     live = {row.fb_payment_id for row in rows if row.payment_id == payment.id and row.amount > ZERO}
-    mine = [
-        fb
-        for fb in snapshot.payments
-        if (fb.id in live or (payment.id, push.generation) in markers_in(fb.note)) and _is_free(fb, push, owners)
-    ]
-    # A record of this very generation that is deleted by now was posted all the same: what to do about it is a person's
-    # choice (P8).
+    mine = [fb for fb in free if fb.id in live or (payment.id, push.generation) in markers_in(fb.note)]
+    # One of this very generation that is deleted by now was posted all the same: what then is a person's choice (P8).
     best = min(mine, key=lambda fb: (fb.id not in live, fb.id), default=None)
-    return Adopt(fb_payment_id=best.id, amount=best.amount) if best else None
+    return Adopt(fb_payment_id=best.id, amount=recorded_amount(best, payment)) if best else None
 
 
-_NAMES_A_RECORD: Final = frozenset({Choice.SETTLED_BY_HAND, Choice.STAND_IN})
-
-
-def _is_free(fb: FbPayment, push: Push, owners: dict[FbPaymentId, Link]) -> bool:
-    owner = owners.get(fb.id)
-    if owner is None or owner.payment.id == push.payment_id:
-        return not fb.from_credit
-    return push.choice is Choice.STAND_IN and owner.payment.status in LOST_MONEY
+def is_free(fb_payment_id: FbPaymentId, push: Push, links: Sequence[Link]) -> bool:
+    """Tell whether a record may stand for this push: no other payment has it, or one that failed hands it over (W5)."""
+    return all(
+        push.choice is Choice.STAND_IN and other.payment.status in LOST_MONEY
+        for other in links
+        if other.payment.id != push.payment_id
+        and any(held.fb_payment_id == fb_payment_id and held.reason is not Reason.REPLACED for held in other.pushes)
+    )
 
 
 def _refusal(
@@ -165,7 +161,7 @@ def _refusal(
         return Stop(reason=Reason.OTHER_CURRENCY, detail=f"The invoice is in {invoice.currency}.")
     if invoice.vis_state is VisState.DELETED:
         return Stop(reason=Reason.INVOICE_DELETED)
-    if push.choice in _NAMES_A_RECORD:
+    if push.choice in NAMES_A_RECORD:
         return Stop(reason=Reason.NAMED_PAYMENT_GONE)
     if push.choice is Choice.POST_ANYWAY:
         return None

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
+from daemon.core.amount_due import NAMES_A_RECORD
 from daemon.core.markers import markers_in
 from daemon.core.model import (
     HOLDS_MONEY,
@@ -22,7 +23,7 @@ from daemon.core.model import (
 from daemon.core.policy import PushPolicy
 from daemon.core.push_guard import Adopt, Cancel, GuardVerdict, Post, Stop, Wait
 from daemon.core.push_sentences import money
-from daemon.core.records import describe, was_touched_since
+from daemon.core.records import describe, recorded_amount, was_touched_since
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +119,9 @@ def after_lookup(push: Push, payment: Payment, verdict: LookupVerdict, now: date
     """
     match verdict:
         case Found(payment=found):
-            return _done(push, found.id, min(found.amount, payment.amount))
+            by_hand = push.choice in NAMES_A_RECORD
+            amount = min(found.amount, payment.amount) if by_hand else recorded_amount(found, payment)
+            return _done(push, found.id, amount)
         case Ambiguous(candidates=candidates):
             return replace(
                 push,

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 
-from daemon.core.model import FbPayment
+from daemon.core.model import FbPayment, Payment
 from daemon.core.push_sentences import money
 from daemon.core.stale_guard import REPEATED_HOUR
 
@@ -15,6 +16,14 @@ def was_touched_since(fb: FbPayment, since: datetime) -> bool:
     """
     latest = fb.updated_at + REPEATED_HOUR if fb.updated_is_ambiguous else fb.updated_at
     return latest >= since.replace(microsecond=0)
+
+
+def recorded_amount(fb: FbPayment, payment: Payment) -> Decimal:
+    """Tell what FreshBooks applied when it made this record of ours, which it may show edited by now (P8).
+
+    Only a record with an overpayment was split, and then what it shows is all that can be known (FB API s3.4).
+    """
+    return payment.amount if fb.overpayment_id is None else min(fb.amount, payment.amount)
 
 
 def describe(records: Sequence[FbPayment]) -> str:
