@@ -73,11 +73,11 @@ class Rows:
     heads: tuple[_Head, ...]
 
 
-_head_decoder = msgspec.json.Decoder(_Head)
-_clients_decoder = msgspec.json.Decoder(Accounting[_Clients])
-_invoices_decoder = msgspec.json.Decoder(Accounting[_Invoices])
-_payments_decoder = msgspec.json.Decoder(Accounting[_Payments])
-_credits_decoder = msgspec.json.Decoder(Accounting[_Credits])
+_head_decoder = msgspec.json.Decoder(_Head, strict=False)
+_clients_decoder = msgspec.json.Decoder(Accounting[_Clients], strict=False)
+_invoices_decoder = msgspec.json.Decoder(Accounting[_Invoices], strict=False)
+_payments_decoder = msgspec.json.Decoder(Accounting[_Payments], strict=False)
+_credits_decoder = msgspec.json.Decoder(Accounting[_Credits], strict=False)
 
 
 def params_of(listing: Pass, page: int, page_size: int) -> list[tuple[str, str]]:

@@ -123,10 +123,11 @@ class _Credit(Struct, gc=False):
     description: Text = None
 
 
-_invoice_decoder = msgspec.json.Decoder(_Invoice)
-_payment_decoder = msgspec.json.Decoder(_Payment)
-_client_decoder = msgspec.json.Decoder(_Client)
-_credit_decoder = msgspec.json.Decoder(_Credit)
+# Not strict: ids have been seen as texts too (FB API s3.5).
+_invoice_decoder = msgspec.json.Decoder(_Invoice, strict=False)
+_payment_decoder = msgspec.json.Decoder(_Payment, strict=False)
+_client_decoder = msgspec.json.Decoder(_Client, strict=False)
+_credit_decoder = msgspec.json.Decoder(_Credit, strict=False)
 
 
 def fingerprint(raw: bytes) -> int:
