@@ -88,13 +88,13 @@ async def _fetch(line: Line, cursor: Cursor, policy: PullPolicy) -> list[Page]:
     """Fetch up to `pages_in_flight` pages; a failure after the first page leaves the pages before it to be stored."""
     listing = cursor.queue[0]
     priority = Priority.BACKFILL if cursor.feed in {Feed.BACKFILL, Feed.CENSUS} else Priority.CHANGES
-    known = 1 if cursor.total is None else -(-cursor.total // policy.page_size)
+    known = 1 if cursor.total is None else -(-cursor.total // cursor.page_size)
     last = min(max(known, cursor.page), cursor.page + policy.pages_in_flight - 1)
     answers: dict[int, Page | Exception] = {}
 
     async def fetch_one(number: int) -> None:
         try:
-            answers[number] = await line(priority, lambda fb: fb.list_page(listing, number, policy.page_size))
+            answers[number] = await line(priority, lambda fb: fb.list_page(listing, number, cursor.page_size))
         except _CALL_ERRORS as error:
             answers[number] = error
 

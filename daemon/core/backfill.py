@@ -42,12 +42,14 @@ class Cursor:
     Stored in the transaction that stores the page, so a crash resumes at exactly this page. An empty `queue` means
     complete. `total` is the record count of the current pass as last told, None before its first page; `pages_done`
     and `pages_expected` count over the whole run and give a percentage that never goes back. `changed` counts records
-    written in this run. `due_at` is when a complete feed should run again.
+    written in this run. `due_at` is when a complete feed should run again. `page_size` is fixed when a run begins:
+    page numbers mean nothing under another one, so a reloaded size waits for the next run.
     """
 
     feed: Feed
     queue: tuple[Pass, ...] = ()
     page: int = 1
+    page_size: int = 100
     total: int | None = None
     pages_done: int = 0
     pages_expected: int = 0
@@ -75,7 +77,10 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageFacts:
-    """What one fetched page told: its number, the listing's page and record counts, records written."""
+    """What one fetched page told: the number that was asked for, the listing's page and record counts, records written.
+
+    `pages` and `total` are 0 when the listing is empty; a page beyond the end tells the same counts as any other.
+    """
 
     page: int
     pages: int
@@ -133,12 +138,11 @@ def census_passes() -> tuple[Pass, ...]:
 
 
 def advance(cursor: Cursor, facts: PageFacts) -> Cursor:
-    """Move past one stored page.
+    """Move past one stored page; a pass ends when its last page is stored.
 
-    A listing that shrank while it was read shifted later rows to earlier pages, so the page is read again from one
-    before; a pass ends when its last page is stored.
+    A listing that shrank while it was read shifted later rows to earlier pages: reading goes on at the earliest page
+    that a row not yet seen can have moved to.
     """
-    shrank = cursor.total is not None and facts.total < cursor.total
     done = cursor.pages_done + 1
     expected = max(cursor.pages_expected, done + max(facts.pages - facts.page, 0) + len(cursor.queue) - 1)
     moved = replace(
@@ -149,17 +153,28 @@ def advance(cursor: Cursor, facts: PageFacts) -> Cursor:
         changed=cursor.changed + facts.changed,
         percent=max(cursor.percent, min(99, done * 100 // max(expected, 1))),
     )
-    if shrank and facts.page > 1:
-        return replace(moved, page=facts.page - 1)
+    back = _pages_shifted(cursor, facts)
+    if back and facts.page > 1:
+        return replace(moved, page=max(facts.page - back, 1))
     if facts.page < facts.pages:
         return replace(moved, page=facts.page + 1)
     return replace(moved, queue=moved.queue[1:], page=1, total=None)
 
 
-def start(feed: Feed, passes: tuple[Pass, ...], now: datetime, runs: int = 0) -> Cursor:
+def _pages_shifted(cursor: Cursor, facts: PageFacts) -> int:
+    """Tell over how many pages a row can have moved forward since the page before."""
+    shrank = 0 if cursor.total is None else cursor.total - facts.total
+    if shrank <= 0 or facts.total == 0:
+        return 0
+    # FreshBooks may serve fewer rows a page than asked for, and too small a page here only means to go back further.
+    rows_a_page = max(min(cursor.page_size, -(-facts.total // max(facts.pages, 1))), 1)
+    return -(-shrank // rows_a_page)
+
+
+def start(feed: Feed, passes: tuple[Pass, ...], now: datetime, page_size: int, runs: int = 0) -> Cursor:
     """Begin a run of a feed; a backfill is counted first, so its `pages_expected` stays 0 until then."""
     expected = 0 if feed is Feed.BACKFILL else len(passes)
-    return Cursor(feed=feed, queue=passes, began_at=now, runs=runs, pages_expected=expected)
+    return Cursor(feed=feed, queue=passes, began_at=now, runs=runs, page_size=page_size, pages_expected=expected)
 
 
 def counted(cursor: Cursor, totals: Sequence[int], page_size: int) -> Cursor:
@@ -168,12 +183,17 @@ def counted(cursor: Cursor, totals: Sequence[int], page_size: int) -> Cursor:
     A record that appears in a dropped listing afterwards carries a new `updated` and is found by the closing pass.
     """
     full = tuple((p, -(-total // page_size)) for p, total in zip(cursor.queue, totals, strict=True) if total)
-    return replace(cursor, queue=tuple(p for p, _ in full), pages_expected=max(sum(pages for _, pages in full), 1))
+    expected = max(sum(pages for _, pages in full), 1)
+    return replace(cursor, queue=tuple(p for p, _ in full), page_size=page_size, pages_expected=expected)
 
 
-def finish(cursor: Cursor, now: datetime, due_at: datetime | None) -> Cursor:
-    """Close a complete run; its begin time is what the next run's overlap is counted from."""
-    return replace(cursor, finished_at=now, due_at=due_at, percent=100, runs=cursor.runs + 1)
+def finish(cursor: Cursor, now: datetime) -> Cursor:
+    """Close a complete run; its begin time is what the next run's overlap is counted from.
+
+    A run never ends before it began, even if the wall clock was set back meanwhile: it would count as still open.
+    """
+    finished_at = now if cursor.began_at is None else max(now, cursor.began_at)
+    return replace(cursor, finished_at=finished_at, percent=100, runs=cursor.runs + 1)
 
 
 def _range_passes(issued_from: date | None, issued_to: date | None) -> tuple[Pass, ...]:

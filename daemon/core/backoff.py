@@ -16,7 +16,9 @@ def backoff_delay(failures: int, key: str, policy: BackoffPolicy, retry_after: t
     FreshBooks asked for.
     """
     exponent = min(max(failures - 1, 0), EXPONENT_MAX)
-    delay = min(policy.first * (policy.factor**exponent), policy.maximum)
+    # Compared as seconds: a timedelta overflows long before a float does.
+    grown_s = policy.first.total_seconds() * policy.factor**exponent
+    delay = timedelta(seconds=min(grown_s, policy.maximum.total_seconds()))
     spread = delay * (1 - fraction(f"{key}:{failures}") / 4)
     return max(spread, retry_after or timedelta(0))
 

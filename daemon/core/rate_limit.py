@@ -20,13 +20,18 @@ DECREASE = 0.5
 """A 429 halves the rate."""
 INCREASE_PER_S = 0.01
 """Each second without a 429 gives back this share of the full rate."""
+PAUSE_S = 1.0
+"""A 429 closes its budget for at least this long; those that arrive meanwhile are echoes of the same excess."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bucket:
-    """A token bucket: `full_rate` per second is what FreshBooks allows, `rate` what we dare; `tokens` below 0 are owed.
+    """A token bucket: `full_rate` per second is what FreshBooks allows, `rate` what we dare.
 
-    `closed_until` is a Retry-After that FreshBooks asked for with a 429. Times are seconds on a clock that never steps.
+    There were `tokens`, never fewer than 0, at the moment `at`. It lies ahead while calls are promised that must still
+    wait, or while a 429 keeps the bucket closed until `closed_until`; so a later call is never let go before an earlier
+    one, whatever becomes of the rate meanwhile. The rate was raised last at `raised_at`. Times are seconds on a clock
+    that never steps.
     """
 
     full_rate: float
@@ -35,6 +40,7 @@ class Bucket:
     rate: float
     tokens: float
     at: float
+    raised_at: float
     closed_until: float = 0.0
 
 
@@ -54,7 +60,11 @@ def new_budget(policy: RatePolicy, now: float) -> Budget:
 
 
 def take(budget: Budget, now: float, *, create: bool) -> tuple[Budget, float]:
-    """Draw one call and tell how many seconds it must wait; the drawn call is counted whether or not it waits."""
+    """Draw one call and tell how many seconds it must wait; the drawn call is counted whether or not it waits.
+
+    A create that waits for its own small budget comes later than the budget of all calls counted it: who wants both
+    exact draws only when `wait_for` says 0.
+    """
     calls, wait = _take(budget.calls, now)
     if not create:
         return replace(budget, calls=calls), wait
@@ -86,34 +96,61 @@ def _bucket(calls: int, policy: RatePolicy, now: float) -> Bucket:
     capacity = float(max(min(policy.burst, calls // 2), 1))
     rate = max(calls - capacity, 1.0) / policy.window.total_seconds()
     return Bucket(
-        full_rate=rate, floor=rate * policy.floor_fraction, capacity=capacity, rate=rate, tokens=capacity, at=now
+        full_rate=rate,
+        floor=rate * policy.floor_fraction,
+        capacity=capacity,
+        rate=rate,
+        tokens=capacity,
+        at=now,
+        raised_at=now,
     )
 
 
 def _refill(bucket: Bucket, now: float) -> Bucket:
-    elapsed = max(now - bucket.at, 0.0)
-    tokens = min(bucket.capacity, bucket.tokens + elapsed * bucket.rate)
-    rate = min(bucket.full_rate, bucket.rate + elapsed * INCREASE_PER_S * bucket.full_rate)
-    return replace(bucket, tokens=tokens, rate=rate, at=max(now, bucket.at))
+    tokens = min(bucket.capacity, bucket.tokens + max(now - bucket.at, 0.0) * bucket.rate)
+    raised = bucket.rate + max(now - bucket.raised_at, 0.0) * INCREASE_PER_S * bucket.full_rate
+    return replace(
+        bucket,
+        tokens=tokens,
+        at=max(now, bucket.at),
+        rate=min(bucket.full_rate, raised),
+        raised_at=max(now, bucket.raised_at),
+    )
 
 
 def _take(bucket: Bucket, now: float) -> tuple[Bucket, float]:
     refilled = _refill(bucket, now)
-    left = refilled.tokens - 1.0
-    owed = max(-left, 0.0) / refilled.rate
-    return replace(refilled, tokens=left), max(owed, refilled.closed_until - now, 0.0)
+    ready_at = refilled.at + max(1.0 - refilled.tokens, 0.0) / refilled.rate
+    return replace(refilled, tokens=max(refilled.tokens - 1.0, 0.0), at=ready_at), max(ready_at - now, 0.0)
 
 
 def _throttle(bucket: Bucket, now: float, retry_after_s: float | None) -> Bucket:
     refilled = _refill(bucket, now)
+    is_echo = now < bucket.closed_until
+    closed_until = max(refilled.closed_until, now + max(retry_after_s or 0.0, PAUSE_S))
     return replace(
         refilled,
-        rate=max(refilled.rate * DECREASE, refilled.floor),
-        tokens=min(refilled.tokens, 0.0),
-        closed_until=max(refilled.closed_until, now + (retry_after_s or 0.0)),
+        rate=refilled.rate if is_echo else max(refilled.rate * DECREASE, refilled.floor),
+        tokens=0.0,
+        at=max(refilled.at, closed_until),
+        raised_at=max(refilled.raised_at, closed_until),
+        closed_until=closed_until,
     )
 
 
 def _retune(old: Bucket, fresh: Bucket, now: float) -> Bucket:
+    """Keep what was spent: a smaller burst owes what the larger one allowed, and a larger one must fill up first.
+
+    Only so does no window that began under the old policy see more calls than the larger of both allows.
+    """
     refilled = _refill(old, now)
-    return replace(fresh, tokens=min(refilled.tokens, fresh.capacity), closed_until=refilled.closed_until)
+    rate = max(fresh.full_rate * refilled.rate / refilled.full_rate, fresh.floor)
+    left = refilled.tokens - max(refilled.capacity - fresh.capacity, 0.0)
+    return replace(
+        fresh,
+        rate=rate,
+        tokens=max(left, 0.0),
+        at=refilled.at + max(-left, 0.0) / rate,
+        raised_at=refilled.raised_at,
+        closed_until=refilled.closed_until,
+    )

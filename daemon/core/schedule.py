@@ -1,10 +1,11 @@
 """Which effect each lane should start now, and when to wake up next: both read off the state's deadlines."""
 
+import enum
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from daemon.core.backfill import Cursor, Feed, backfill_passes, census_passes, change_passes, start
+from daemon.core.backfill import Cursor, Feed, Pass, backfill_passes, census_passes, change_passes, start
 from daemon.core.effects import (
     CountPages,
     LaneEffect,
@@ -15,14 +16,23 @@ from daemon.core.effects import (
     RereadObjects,
     RevokeToken,
 )
-from daemon.core.policy import Policy
-from daemon.core.state import Connected, Lane, LaneState, Pending, Syncing, cursor_of
+from daemon.core.policy import Policy, PullPolicy
+from daemon.core.state import Connected, Lane, LaneState, NotConnected, Pending, State, Syncing, cursor_of, is_leaving
 
 EASTERN = ZoneInfo("America/New_York")
 """FreshBooks evaluates `updated_min` in this zone (FB API s4.2)."""
 REVOKE_ATTEMPTS = 5
 """After so many failed attempts to revoke, the tokens are forgotten without FreshBooks' word (C6)."""
+EPOCH = datetime.min.replace(tzinfo=UTC)
+"""Earlier than any deadline: work that is due now."""
 _LIVE_FEEDS = (Feed.PAYMENTS, Feed.INVOICES)
+
+
+class _Errand(enum.Enum):
+    """What the pull lane does besides the feeds."""
+
+    REREADS = enum.auto()
+    ACCOUNTS = enum.auto()
 
 
 def start_work(state: Syncing, now: datetime, policy: Policy) -> tuple[Syncing, list[LaneEffect]]:
@@ -40,8 +50,10 @@ def start_work(state: Syncing, now: datetime, policy: Policy) -> tuple[Syncing, 
     return state, effects
 
 
-def wake_at(state: Syncing) -> datetime | None:
+def wake_at(state: State) -> datetime | None:
     """Tell the earliest moment at which a free lane has something to do, or None when only an event can bring work."""
+    if isinstance(state, NotConnected):
+        return None
     wishes = (
         (state.lanes.auth, _auth_at(state)),
         (state.lanes.pull, _pull_at(state)),
@@ -73,83 +85,95 @@ def is_free(lane: LaneState, now: datetime) -> bool:
 
 def with_cursor(state: Syncing, cursor: Cursor) -> Syncing:
     """Replace the cursor of one feed."""
-    others = tuple(c for c in state.cursors if c.feed is not cursor.feed)
-    return replace(state, cursors=(*others, cursor))
+    return replace(state, cursors=tuple(({c.feed: c for c in state.cursors} | {cursor.feed: cursor}).values()))
 
 
 # ---- what each lane would start --------------------------------------------------------------------------------------
 
 
 def _auth_effect(state: Syncing, now: datetime, _policy: Policy) -> tuple[Syncing, LaneEffect | None]:
-    due = _auth_at(state)
-    if due is None or due > now:
+    if not _is_due(_auth_at(state), now):
         return state, None
+    partner_id = state.scope.partner_id
     if state.connection.disconnecting:
-        if state.lanes.pull.busy or state.lanes.push.busy:
-            return state, None
-        return state, RevokeToken(
-            partner_id=state.scope.partner_id, give_up=state.lanes.auth.failures >= REVOKE_ATTEMPTS
-        )
-    return state, RefreshToken(partner_id=state.scope.partner_id)
+        return state, RevokeToken(partner_id=partner_id, give_up=state.lanes.auth.failures >= REVOKE_ATTEMPTS)
+    return state, RefreshToken(partner_id=partner_id)
 
 
 def _push_effect(state: Syncing, now: datetime, _policy: Policy) -> tuple[Syncing, LaneEffect | None]:
-    due = _push_at(state)
-    if due is None or due > now:
+    if not _is_due(_push_at(state), now):
         return state, None
     return state, PushNext(scope=state.scope, timezone=state.connection.timezone)
 
 
 def _pull_effect(state: Syncing, now: datetime, policy: Policy) -> tuple[Syncing, LaneEffect | None]:
-    due = _pull_at(state)
-    if due is None or due > now:
+    due = _due_pulls(state, now)
+    if not due:
         return state, None
+    # After a failure it is another's turn, so that one listing that always fails does not hold up all the others.
+    match due[state.lanes.pull.failures % len(due)]:
+        case _Errand.REREADS:
+            return state, RereadObjects(scope=state.scope)
+        case _Errand.ACCOUNTS:
+            return state, ListAccounts(scope=state.scope)
+        case Feed() as feed:
+            return _feed_effect(state, feed, now, policy)
+
+
+def _due_pulls(state: Syncing, now: datetime) -> list[_Errand | Feed]:
+    """List what the pull lane could do now, first things first: what lives goes before what is history."""
+    if not _may_work(state):
+        return []
+    due: list[_Errand | Feed] = []
     if _is_due(state.schedule.reread_at, now):
-        return state, RereadObjects(scope=state.scope)
+        due.append(_Errand.REREADS)
     if _is_due(state.schedule.accounts_at, now):
-        return state, ListAccounts(scope=state.scope)
-    cursor = _next_run(state, now, policy)
-    if cursor is None:
-        return state, None
-    state = with_cursor(state, cursor)
-    if cursor.feed is Feed.BACKFILL and cursor.pages_expected == 0:
+        due.append(_Errand.ACCOUNTS)
+    return [*due, *(feed for feed in _feeds(state) if _is_due(_feed_at(cursor_of(state, feed)), now))]
+
+
+def _feed_effect(state: Syncing, feed: Feed, now: datetime, policy: Policy) -> tuple[Syncing, LaneEffect]:
+    cursor = cursor_of(state, feed)
+    if not cursor.is_running:
+        cursor = _begin(state, cursor, now, policy)
+        state = with_cursor(state, cursor)
+    if feed is Feed.BACKFILL and cursor.pages_expected == 0:
         return state, CountPages(scope=state.scope, cursor=cursor)
     return state, PullPages(scope=state.scope, cursor=cursor)
 
 
-def _next_run(state: Syncing, now: datetime, policy: Policy) -> Cursor | None:
-    """Choose the feed to read a page of: what lives goes before what is history, what is begun before what is due."""
-    for feed in (*_LIVE_FEEDS, *_stage_feeds(state)):
-        cursor = cursor_of(state, feed)
-        if cursor.is_running:
-            return cursor
-        if _is_due(cursor.due_at, now):
-            return _begin(state, cursor, now, policy)
-    return None
-
-
 def _begin(state: Syncing, cursor: Cursor, now: datetime, policy: Policy) -> Cursor:
-    """Begin a feed's next run: changes from the day its last complete run began, less the overlap."""
+    return start(cursor.feed, _passes(state, cursor, now, policy.pull), now, policy.pull.page_size, cursor.runs)
+
+
+def _passes(state: Syncing, cursor: Cursor, now: datetime, policy: PullPolicy) -> tuple[Pass, ...]:
+    """List what a feed's next run reads: changes from the day its last complete run began, less the overlap (P9)."""
     match cursor.feed:
         case Feed.BACKFILL:
-            passes = backfill_passes(now.astimezone(EASTERN).date(), policy.pull)
+            return backfill_passes(now.astimezone(EASTERN).date(), policy)
         case Feed.CENSUS:
-            passes = census_passes()
-        case Feed.PAYMENTS | Feed.INVOICES | Feed.CLOSING:
-            since = cursor.began_at or cursor_of(state, Feed.BACKFILL).began_at or now
-            passes = change_passes(cursor.feed, (since - policy.pull.overlap).astimezone(EASTERN).date())
-    return start(cursor.feed, passes, now, cursor.runs)
+            return census_passes()
+        case Feed.PAYMENTS | Feed.INVOICES | Feed.CLOSING as feed:
+            began_at = cursor.began_at or cursor_of(state, Feed.BACKFILL).began_at or now
+            # A run that began on a clock ahead of ours would ask for changes of days to come.
+            since = min(began_at, now) - policy.overlap
+            return change_passes(feed, since.astimezone(EASTERN).date())
 
 
-def _stage_feeds(state: Syncing) -> tuple[Feed, ...]:
-    return (Feed.BACKFILL, Feed.CLOSING) if isinstance(state, Pending) else (Feed.CENSUS,)
+def _feeds(state: Syncing) -> tuple[Feed, ...]:
+    """List the feeds of this stage by precedence."""
+    stage = (Feed.BACKFILL, Feed.CLOSING) if isinstance(state, Pending) else (Feed.CENSUS,)
+    return (*_LIVE_FEEDS, *stage)
 
 
 # ---- when each lane has something to do ------------------------------------------------------------------------------
 
 
 def _auth_at(state: Syncing) -> datetime | None:
+    if is_leaving(state):
+        return None
     if state.connection.disconnecting:
+        # The tokens are revoked only when nothing uses them any more.
         return None if state.lanes.pull.busy or state.lanes.push.busy else EPOCH
     if state.parked is not None or state.connection.paused:
         return None
@@ -165,20 +189,18 @@ def _push_at(state: Syncing) -> datetime | None:
 def _pull_at(state: Syncing) -> datetime | None:
     if not _may_work(state):
         return None
-    cursors = [cursor_of(state, feed) for feed in (*_LIVE_FEEDS, *_stage_feeds(state))]
-    if any(cursor.is_running for cursor in cursors):
-        return EPOCH
-    dates = (state.schedule.reread_at, state.schedule.accounts_at, *(cursor.due_at for cursor in cursors))
+    feeds = (_feed_at(cursor_of(state, feed)) for feed in _feeds(state))
+    dates = (state.schedule.reread_at, state.schedule.accounts_at, *feeds)
     return min((at for at in dates if at is not None), default=None)
 
 
-EPOCH = datetime.min.replace(tzinfo=ZoneInfo("UTC"))
-"""Earlier than any deadline: work that is due now."""
+def _feed_at(cursor: Cursor) -> datetime | None:
+    return EPOCH if cursor.is_running else cursor.due_at
 
 
 def _may_work(state: Syncing) -> bool:
-    free = state.parked is None and not state.connection.paused and not state.connection.disconnecting
-    return free and state.schedule.token_until is not None
+    stopped = state.parked is not None or state.connection.paused or state.connection.disconnecting
+    return not stopped and not is_leaving(state) and state.schedule.token_until is not None
 
 
 def _is_due(at: datetime | None, now: datetime) -> bool:

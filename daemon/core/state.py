@@ -51,9 +51,15 @@ class Lane(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneState:
-    """Whether a lane has an effect in flight, and how its failures hold it back."""
+    """Whether a lane has an effect in flight, and how its failures hold it back.
+
+    Two marks belong to the effect in flight: `asked` says that work came in since it began, so its answer does not know
+    of it; `stale` says that it began with tokens that have been replaced since, so what it tells of tokens is old.
+    """
 
     busy: bool = False
+    asked: bool = False
+    stale: bool = False
     failures: int = 0
     not_before: datetime | None = None
 
@@ -119,3 +125,8 @@ State = NotConnected | Pending | Connected
 def cursor_of(state: Syncing, feed: Feed) -> Cursor:
     """Tell how far a feed has come; a feed that never ran has an empty, never finished cursor."""
     return next((cursor for cursor in state.cursors if cursor.feed is feed), Cursor(feed=feed))
+
+
+def is_leaving(state: Syncing) -> bool:
+    """Tell whether the stored connection ended or moved to another account, and only effects in flight are awaited."""
+    return state.connection.scope != state.scope or state.connection.status is ConnectionStatus.NOT_CONNECTED

@@ -1,8 +1,8 @@
 """The supervisor's whole logic: `transition(state, event, now, policy) -> (state', effects)`.
 
-Two rules. Everything that changes a supervisor's state lives here and in schedule.py, and neither knows a clock or a
-network. An effect in flight is always answered by exactly one event; an answer that no lane waits for raises and
-moves nothing.
+Two rules. Everything that changes a supervisor's state lives here, in schedule.py and in runs.py, and none of them
+knows a clock or a network. An effect in flight is always answered by exactly one event; an answer that no lane waits
+for raises and moves nothing.
 """
 
 from dataclasses import replace
@@ -10,23 +10,26 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from daemon.core import events
-from daemon.core.backfill import Cursor, Feed, finish
 from daemon.core.backoff import backoff_delay, fraction
-from daemon.core.effects import Effect, MarkConnected, Park, StoreCursor
+from daemon.core.deadlines import refresh_at, with_deadlines
+from daemon.core.effects import Effect, Park
+from daemon.core.model import Scope
 from daemon.core.policy import Policy
+from daemon.core.runs import close_runs
 from daemon.core.schedule import lane_of, start_work, with_cursor, with_lane
 from daemon.core.state import (
     Connected,
     Connection,
     ConnectionStatus,
     Lane,
+    Lanes,
     LaneState,
     NotConnected,
     Pending,
     Schedule,
     State,
     Syncing,
-    cursor_of,
+    is_leaving,
 )
 
 
@@ -35,7 +38,10 @@ class IllegalTransitionError(Exception):
 
 
 def transition(state: State, event: events.Event, now: datetime, policy: Policy) -> tuple[State, list[Effect]]:
-    """Take one step: what the event does to the state, and what is to be done about it."""
+    """Take one step: what the event does to the state, and what is to be done about it.
+
+    Raises IllegalTransitionError for an answer that nothing in flight can have given.
+    """
     match state:
         case NotConnected():
             return _while_not_connected(state, event, now, policy)
@@ -52,14 +58,23 @@ def restore(connection: Connection, now: datetime, policy: Policy, spread: timed
     """
     if connection.scope is None or connection.status is ConnectionStatus.NOT_CONNECTED:
         return NotConnected(partner_id=connection.partner_id)
+    state = _restored(connection, connection.scope, now, policy)
+    delay = spread * fraction(connection.partner_id)
+    return with_lane(state, Lane.PULL, LaneState(not_before=now + delay)) if delay else state
+
+
+def _restored(connection: Connection, scope: Scope, now: datetime, policy: Policy) -> Syncing:
     kind = Connected if connection.status is ConnectionStatus.CONNECTED else Pending
+    if connection.sync_asked_at is not None:
+        # Pressed on a clock ahead of ours: no run could ever begin late enough to have served it.
+        connection = replace(connection, sync_asked_at=min(connection.sync_asked_at, now))
     expires_at = connection.token_expires_at
-    state: Syncing = kind(
-        scope=connection.scope,
+    return kind(
+        scope=scope,
         connection=connection,
-        cursors=_due_cursors(connection, now, policy),
+        cursors=with_deadlines(connection.cursors, connection, now, policy.pull),
         schedule=Schedule(
-            refresh_at=_refresh_at(expires_at, now, policy),
+            refresh_at=refresh_at(expires_at, now, policy),
             token_until=expires_at,
             reread_at=now,
             accounts_at=now,
@@ -67,8 +82,6 @@ def restore(connection: Connection, now: datetime, policy: Policy, spread: timed
         ),
         parked=connection.parked,
     )
-    delay = spread * fraction(connection.partner_id)
-    return with_lane(state, Lane.PULL, LaneState(not_before=now + delay)) if delay else state
 
 
 # ---- not connected ---------------------------------------------------------------------------------------------------
@@ -91,113 +104,138 @@ def _while_not_connected(
 
 
 def _while_syncing(state: Syncing, event: events.Event, now: datetime, policy: Policy) -> tuple[State, list[Effect]]:
-    effects: list[Effect] = []
     match event:
         case events.Woke():
             pass
         case events.PushArrived():
-            state = replace(state, schedule=replace(state.schedule, push_at=now))
+            state = _asked(state, Lane.PUSH, now)
         case events.RereadAsked():
-            state = replace(state, schedule=replace(state.schedule, reread_at=now))
+            state = _asked(state, Lane.PULL, now)
         case events.ConnectionChanged(connection=connection):
-            return _connection_changed(state, connection, now, policy)
+            state = _connection_changed(state, connection, now, policy)
         case events.PolicyChanged():
             state = _retuned(state, now, policy)
         case events.DrainAsked():
             # A draining supervisor is a paused one: its lanes finish what they do and start nothing.
             state = replace(state, connection=replace(state.connection, paused=True, disconnecting=False))
+        case events.TokenRefreshed() | events.TokenLost() | events.TokenRevoked():
+            return _auth_answered(state, event, now, policy)
         case _:
-            return _answered(state, event, now, policy)
-    return _work(state, effects, now, policy)
+            state = _answered(state, event, now, policy)
+    return _work(state, [], now, policy)
 
 
-def _answered(  # noqa: C901, PLR0912 one case per answer: the table reads better whole
-    state: Syncing, event: events.Event, now: datetime, policy: Policy
+def _auth_answered(
+    state: Syncing,
+    event: events.TokenRefreshed | events.TokenLost | events.TokenRevoked,
+    now: datetime,
+    policy: Policy,
 ) -> tuple[State, list[Effect]]:
-    effects: list[Effect] = []
+    auth = state.lanes.auth
+    free = _succeeded(state, Lane.AUTH)
+    if auth.stale or is_leaving(state):
+        # It tells of tokens that are no longer this connection's.
+        return _work(free, [], now, policy)
     match event:
         case events.TokenRefreshed(expires_at=expires_at):
-            state = _token_arrived(_succeeded(state, Lane.AUTH), expires_at, now, policy)
+            return _work(_token_arrived(state, expires_at, now, policy), [], now, policy)
         case events.TokenLost(reason=reason):
-            state = replace(_succeeded(state, Lane.AUTH), parked=reason)
-            effects.append(Park(scope=state.scope, reason=reason, at=now))
+            if state.connection.disconnecting:
+                return _work(_failed(state, Lane.AUTH, None, now, policy), [], now, policy)
+            return _work(replace(free, parked=reason), [Park(scope=state.scope, reason=reason, at=now)], now, policy)
         case events.TokenRevoked():
-            _succeeded(state, Lane.AUTH)
             return NotConnected(partner_id=state.scope.partner_id), []
+
+
+def _answered(state: Syncing, event: events.Event, now: datetime, policy: Policy) -> Syncing:
+    match event:
         case events.PagesStored():
-            state = _pages_stored(_succeeded(state, Lane.PULL), event, now)
+            return _pages_stored(state, event, now)
         case events.ObjectsReread(next_at=next_at):
+            reread_at = now if state.lanes.pull.asked else next_at
             state = _succeeded(state, Lane.PULL)
-            state = replace(state, schedule=replace(state.schedule, reread_at=next_at, push_at=now))
+            state = replace(state, schedule=replace(state.schedule, reread_at=reread_at))
+            return _asked(state, Lane.PUSH, now)
         case events.AccountsListed():
             state = _succeeded(state, Lane.PULL)
-            state = replace(state, schedule=replace(state.schedule, accounts_at=now + policy.pull.accounts_interval))
+            return replace(state, schedule=replace(state.schedule, accounts_at=now + policy.pull.accounts_interval))
         case events.Pushed():
-            state = _pushed(_succeeded(state, Lane.PUSH), event, now, policy)
+            return _pushed(state, event, now, policy)
         case events.CallFailed(lane=lane, retry_after=retry_after):
-            state = _failed(state, lane, retry_after, now, policy)
+            return _failed(state, lane, retry_after, now, policy)
         case events.TokenRejected(lane=lane):
-            state = _failed(state, lane, None, now, policy)
-            state = replace(state, schedule=replace(state.schedule, token_until=None, refresh_at=now))
+            return _token_rejected(state, lane, now, policy)
         case _:
             raise IllegalTransitionError(f"{type(event).__name__} while syncing")
-    return _work(state, effects, now, policy)
 
 
 def _work(state: Syncing, effects: list[Effect], now: datetime, policy: Policy) -> tuple[State, list[Effect]]:
-    """Close the runs that are complete, then start what is due."""
-    state, closing = _close_runs(state, now, policy)
+    """Close the runs that are complete, then start what is due; or leave, once nothing is in flight any more."""
+    if is_leaving(state):
+        if any(lane_of(state, lane).busy for lane in Lane):
+            return state, effects
+        fresh = restore(state.connection, now, policy)
+        return (fresh, effects) if isinstance(fresh, NotConnected) else _work(fresh, effects, now, policy)
+    state, closing = close_runs(state, now, policy)
     state, started = start_work(state, now, policy)
     return state, [*effects, *closing, *started]
 
 
-# ---- what single events do -------------------------------------------------------------------------------------------
+# ---- what people do --------------------------------------------------------------------------------------------------
 
 
-def _connection_changed(
-    state: Syncing, connection: Connection, now: datetime, policy: Policy
-) -> tuple[State, list[Effect]]:
+def _connection_changed(state: Syncing, connection: Connection, now: datetime, policy: Policy) -> Syncing:
     """Take over what a person changed; effects in flight go on, and their lanes stay busy until they answer."""
-    if connection.scope != state.scope and (state.lanes.pull.busy or state.lanes.push.busy or state.lanes.auth.busy):
-        raise IllegalTransitionError("the connection moved to another account while effects were in flight")
-    fresh = restore(connection, now, policy)
-    if isinstance(fresh, NotConnected):
-        return fresh, []
-    if connection.scope == state.scope:
-        fresh = replace(fresh, cursors=state.cursors, lanes=state.lanes, schedule=_kept(state, fresh, now))
-        if connection.epoch != state.connection.epoch:
-            fresh = _forgiven(fresh)
-    if _asked_later(connection, state.connection):
-        fresh = _all_due(fresh, now)
-    return _work(fresh, [], now, policy)
-
-
-def _kept(state: Syncing, fresh: Syncing, now: datetime) -> Schedule:
-    """Keep the deadlines that a person's change does not touch; a new consent brings its own token times."""
-    old = replace(state.schedule, push_at=now, reread_at=now)
-    if state.connection.epoch == fresh.connection.epoch:
-        return old
-    return replace(old, refresh_at=fresh.schedule.refresh_at, token_until=fresh.schedule.token_until)
-
-
-def _forgiven(state: Syncing) -> Syncing:
-    for lane in Lane:
-        state = with_lane(state, lane, replace(lane_of(state, lane), failures=0, not_before=None))
-    return state
-
-
-def _all_due(state: Syncing, now: datetime) -> Syncing:
-    cursors = tuple(
-        replace(c, due_at=now) if c.feed in {Feed.PAYMENTS, Feed.INVOICES} and not c.is_running else c
-        for c in state.cursors
-    )
-    return replace(
-        state, cursors=cursors, schedule=replace(state.schedule, push_at=now, reread_at=now, accounts_at=now)
-    )
+    old = state.connection
+    if is_leaving(replace(state, connection=connection)):
+        return replace(state, connection=connection)
+    fresh = _restored(connection, state.scope, now, policy)
+    if connection.epoch == old.epoch:
+        cursors = with_deadlines(state.cursors, fresh.connection, now, policy.pull)
+        was_asked = _asked_later(fresh.connection, old)
+        accounts_at = now if was_asked else state.schedule.accounts_at
+        schedule = replace(state.schedule, accounts_at=accounts_at)
+        begins_to_end = connection.disconnecting and not old.disconnecting
+        lanes = replace(state.lanes, auth=_forgiven(state.lanes.auth)) if begins_to_end else state.lanes
+        fresh = replace(fresh, cursors=cursors, schedule=schedule, lanes=lanes)
+    else:
+        fresh = replace(fresh, lanes=_with_new_tokens(state.lanes))
+    return _asked(_asked(fresh, Lane.PUSH, now), Lane.PULL, now)
 
 
 def _asked_later(new: Connection, old: Connection) -> bool:
     return new.sync_asked_at is not None and (old.sync_asked_at is None or new.sync_asked_at > old.sync_asked_at)
+
+
+def _forgiven(lane: LaneState) -> LaneState:
+    return replace(lane, failures=0, not_before=None)
+
+
+def _with_new_tokens(lanes: Lanes) -> Lanes:
+    """Forgive what the old tokens caused; what is in flight under them says nothing of the new ones."""
+    auth, pull, push = (replace(_forgiven(lane), stale=lane.busy) for lane in (lanes.auth, lanes.pull, lanes.push))
+    return Lanes(auth=auth, pull=pull, push=push)
+
+
+def _asked(state: Syncing, lane: Lane, now: datetime) -> Syncing:
+    """Note that there is work for the push lane or rereads for the pull lane, even if its present effect missed it."""
+    wish = replace(state.schedule, push_at=now) if lane is Lane.PUSH else replace(state.schedule, reread_at=now)
+    current = lane_of(state, lane)
+    return with_lane(replace(state, schedule=wish), lane, replace(current, asked=current.busy))
+
+
+def _retuned(state: Syncing, now: datetime, policy: Policy) -> Syncing:
+    """Recompute every deadline under the new policy, so that a shorter interval or a wider margin acts at once."""
+    old = state.schedule
+    accounts_at = min(old.accounts_at or now, now + policy.pull.accounts_interval)
+    schedule = replace(old, accounts_at=accounts_at)
+    if old.token_until is not None and old.refresh_at is not None:
+        schedule = replace(schedule, refresh_at=min(old.refresh_at, refresh_at(old.token_until, now, policy)))
+    cursors = with_deadlines(state.cursors, state.connection, now, policy.pull)
+    return _asked(replace(state, cursors=cursors, schedule=schedule), Lane.PUSH, now)
+
+
+# ---- what effects answer ---------------------------------------------------------------------------------------------
 
 
 def _succeeded(state: Syncing, lane: Lane) -> Syncing:
@@ -216,103 +254,39 @@ def _failed(state: Syncing, lane: Lane, retry_after: timedelta | None, now: date
 
 
 def _token_arrived(state: Syncing, expires_at: datetime, now: datetime, policy: Policy) -> Syncing:
-    schedule = replace(state.schedule, token_until=expires_at, refresh_at=_refresh_at(expires_at, now, policy))
+    """Work with the new pair; the lanes' effects in flight still use the old one."""
+    if expires_at <= now:
+        # Expired on arrival: refreshing it at once would never end.
+        schedule = replace(state.schedule, token_until=None, refresh_at=now)
+        return _failed(replace(state, schedule=schedule), Lane.AUTH, None, now, policy)
+    schedule = replace(state.schedule, token_until=expires_at, refresh_at=refresh_at(expires_at, now, policy))
     connection = replace(state.connection, token_expires_at=expires_at)
-    return replace(state, schedule=schedule, connection=connection)
+    lanes = Lanes(
+        pull=replace(state.lanes.pull, stale=state.lanes.pull.busy),
+        push=replace(state.lanes.push, stale=state.lanes.push.busy),
+    )
+    return replace(state, schedule=schedule, connection=connection, lanes=lanes)
+
+
+def _token_rejected(state: Syncing, lane: Lane, now: datetime, policy: Policy) -> Syncing:
+    stale = lane_of(state, lane).stale
+    state = _failed(state, lane, None, now, policy)
+    if stale:
+        return state
+    return replace(state, schedule=replace(state.schedule, token_until=None, refresh_at=now))
 
 
 def _pages_stored(state: Syncing, event: events.PagesStored, now: datetime) -> Syncing:
     if event.scope != state.scope:
-        return state
-    state = with_cursor(state, event.cursor)
-    return replace(state, schedule=replace(state.schedule, reread_at=now)) if event.rereads else state
+        raise IllegalTransitionError("pages of another account")
+    state = with_cursor(_succeeded(state, Lane.PULL), event.cursor)
+    return _asked(state, Lane.PULL, now) if event.rereads else state
 
 
 def _pushed(state: Syncing, event: events.Pushed, now: datetime, policy: Policy) -> Syncing:
+    asked = state.lanes.push.asked
+    state = _succeeded(state, Lane.PUSH)
     sweep_at = now + policy.push.sweep_interval
-    schedule = replace(state.schedule, push_at=sweep_at if event.next_at is None else min(event.next_at, sweep_at))
-    return replace(state, schedule=replace(schedule, reread_at=now) if event.rereads else schedule)
-
-
-def _retuned(state: Syncing, now: datetime, policy: Policy) -> Syncing:
-    """Recompute the deadlines of complete feeds from their last run, so that a shorter interval acts at once."""
-    cursors = tuple(
-        replace(cursor, due_at=_due_after(cursor, now, policy))
-        if cursor.finished_at and not cursor.is_running
-        else cursor
-        for cursor in state.cursors
-    )
-    return replace(state, cursors=cursors, schedule=replace(state.schedule, push_at=now))
-
-
-# ---- runs that end ---------------------------------------------------------------------------------------------------
-
-
-def _close_runs(state: Syncing, now: datetime, policy: Policy) -> tuple[Syncing, list[Effect]]:
-    effects: list[Effect] = []
-    for cursor in state.cursors:
-        if not cursor.is_unfinished:
-            continue
-        closed = finish(cursor, now, _due_after(cursor, now, policy))
-        state = with_cursor(state, closed)
-        effects.append(StoreCursor(scope=state.scope, cursor=closed))
-        if cursor.feed is Feed.BACKFILL:
-            state = with_cursor(state, Cursor(feed=Feed.CLOSING, due_at=now))
-        if cursor.feed is Feed.CLOSING and isinstance(state, Pending):
-            state, more = _closing_ended(state, closed, now, policy)
-            effects.extend(more)
-    return state, effects
-
-
-def _closing_ended(state: Pending, closed: Cursor, now: datetime, policy: Policy) -> tuple[Syncing, list[Effect]]:
-    """Connect once a closing pass found nothing new (C3), or after a bounded number of them: some books never rest."""
-    if closed.changed and closed.runs < policy.pull.closing_passes_max:
-        return with_cursor(state, replace(closed, due_at=now)), []
-    connected = Connected(
-        scope=state.scope,
-        connection=replace(state.connection, status=ConnectionStatus.CONNECTED),
-        cursors=state.cursors,
-        schedule=replace(state.schedule, push_at=now, accounts_at=now),
-        lanes=state.lanes,
-        parked=state.parked,
-    )
-    census = replace(cursor_of(connected, Feed.CENSUS), due_at=now + policy.pull.census_interval)
-    return with_cursor(connected, census), [MarkConnected(scope=state.scope, at=now)]
-
-
-def _due_after(cursor: Cursor, now: datetime, policy: Policy) -> datetime | None:
-    began = cursor.began_at or now
-    match cursor.feed:
-        case Feed.BACKFILL | Feed.CLOSING:
-            return None
-        case Feed.PAYMENTS:
-            return began + policy.pull.payments_interval
-        case Feed.INVOICES:
-            return began + policy.pull.invoices_interval
-        case Feed.CENSUS:
-            return began + policy.pull.census_interval
-        case _:
-            assert_never(cursor.feed)
-
-
-# ---- where a state starts --------------------------------------------------------------------------------------------
-
-
-def _due_cursors(connection: Connection, now: datetime, policy: Policy) -> tuple[Cursor, ...]:
-    """Take the stored cursors and give what never ran its first deadline: the backfill now, live feeds later."""
-    stored = {cursor.feed: cursor for cursor in connection.cursors}
-    first = stored.setdefault(Feed.BACKFILL, Cursor(feed=Feed.BACKFILL, due_at=now))
-    stored.setdefault(Feed.PAYMENTS, Cursor(feed=Feed.PAYMENTS, due_at=now + policy.pull.payments_interval))
-    stored.setdefault(Feed.INVOICES, Cursor(feed=Feed.INVOICES, due_at=now + policy.pull.invoices_interval))
-    if first.finished_at is not None:
-        stored.setdefault(Feed.CLOSING, Cursor(feed=Feed.CLOSING, due_at=now))
-    if connection.status is ConnectionStatus.CONNECTED:
-        stored.setdefault(Feed.CENSUS, Cursor(feed=Feed.CENSUS, due_at=now))
-    return tuple(stored.values())
-
-
-def _refresh_at(expires_at: datetime | None, now: datetime, policy: Policy) -> datetime:
-    """Refresh well before expiry: by the policy's margin, or a quarter of a life that is shorter than that."""
-    if expires_at is None:
-        return now
-    return expires_at - min(policy.token_refresh_margin, max(expires_at - now, timedelta(0)) / 4)
+    push_at = now if asked else min(event.next_at or sweep_at, sweep_at)
+    state = replace(state, schedule=replace(state.schedule, push_at=push_at))
+    return _asked(state, Lane.PULL, now) if event.rereads else state
