@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from daemon.adapters.freshbooks import ledger, wire
 from daemon.adapters.freshbooks.calls import Answer, Call, Caller, MaySend
@@ -37,10 +37,10 @@ LISTING_PAGES_MAX = 50
 
 
 class _One(Struct, gc=False):
-    client: Raw | None = None
-    invoice: Raw | None = None
-    payment: Raw | None = None
-    credit_note: Raw | None = None
+    client: Raw | UnsetType = UNSET
+    invoice: Raw | UnsetType = UNSET
+    payment: Raw | UnsetType = UNSET
+    credit_note: Raw | UnsetType = UNSET
 
 
 class _Money(Struct):
@@ -222,7 +222,7 @@ def _record(resource: Resource, answer: Answer, asked: int | None) -> Record:
         Resource.PAYMENTS: one.payment,
         Resource.CREDITS: one.credit_note,
     }[resource]
-    if raw is None:
+    if raw is UNSET:
         raise FreshBooksAnswerInvalid(f"FreshBooks answered without the record that was asked of {resource}")
     body = bytes(raw)
     record = _decoded(resource, RawItem(id=asked or 0, fingerprint=fingerprint(body), raw=body))

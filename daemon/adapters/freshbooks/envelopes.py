@@ -3,7 +3,7 @@
 from typing import Generic, TypeVar
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from daemon.adapters.freshbooks.calls import Answer
 from daemon.adapters.freshbooks.errors import error_of, read_complaint
@@ -16,7 +16,7 @@ class Inner(Struct, Generic[T], gc=False):
     """What stands in `response`."""
 
     result: T | None = None
-    errors: Raw | None = None
+    errors: Raw | UnsetType = UNSET
 
 
 class Accounting(Struct, Generic[T], gc=False):
@@ -32,7 +32,7 @@ def unwrap(answer: Answer, decoder: msgspec.json.Decoder[Accounting[T]]) -> T:
     wrong shape.
     """
     response = parse(answer, decoder).response
-    if response.errors is not None and bytes(response.errors) not in (b"null", b"[]", b"{}"):
+    if response.errors is not UNSET and bytes(response.errors) not in (b"null", b"[]", b"{}"):
         raise error_of(answer.status, answer.headers, answer.body)
     if response.result is None:
         raise FreshBooksAnswerInvalid("FreshBooks answered without a result")
