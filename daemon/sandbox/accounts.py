@@ -96,7 +96,9 @@ class Directory:
             if candidate not in self.accounts:
                 return candidate
 
-    def add_account(self, *, name: str, seed: int, size: int, currency: str = "USD", accounting: bool = True) -> Account:
+    def add_account(
+        self, *, name: str, seed: int, size: int, currency: str = "USD", accounting: bool = True
+    ) -> Account:
         """A new business, with an accounting account unless told otherwise."""
         self._businesses += 1
         account = Account(

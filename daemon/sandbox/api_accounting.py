@@ -1,7 +1,6 @@
 """The accounting family over HTTP: list, get, create, update and delete of every resource in the table."""
 
 from collections.abc import Callable
-from typing import Any
 
 from aiohttp import web
 
@@ -10,7 +9,7 @@ from daemon.sandbox.bodies import wrapped
 from daemon.sandbox.call import Answer, Call
 from daemon.sandbox.course import endpoint
 from daemon.sandbox.errors import ApiError, Family, not_found
-from daemon.sandbox.listing import Context, list_page, parse_query
+from daemon.sandbox.listing import Context, Row, list_page, parse_query
 from daemon.sandbox.rendering import page_bytes, single
 from daemon.sandbox.resources import RESOURCES, Resource
 from daemon.sandbox.times import eastern_day
@@ -32,7 +31,7 @@ def key_of(call: Call, thing: str) -> int:
     return int(text[:18])
 
 
-def _only(resource: Resource, member: Membership) -> Callable[[Any], bool] | None:
+def _only(resource: Resource, member: Membership) -> Callable[[Row], bool] | None:
     """What a member with the role `client` may see: their own documents, while `total` counts all (FB API s10.14)."""
     if member.role != "client":
         return None
@@ -90,7 +89,7 @@ class _Endpoints:
         call.entry.committed = True
         return self._one(call, account, row)
 
-    def _one(self, call: Call, account: Account, row: Any) -> Answer:
+    def _one(self, call: Call, account: Account, row: Row) -> Answer:
         includes = parse_query(call.request.query).includes
         view = call.sandbox.view(account, includes)
         return Answer(body=single(self._resource.singular, self._resource.render(view, row)))

@@ -37,7 +37,7 @@ def _check_client(call: Call, fields: Mapping[str, Any]) -> None:
     call.sandbox.oauth.check_client(_text(client_id), _text(secret))
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 

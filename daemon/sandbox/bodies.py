@@ -18,13 +18,14 @@ from daemon.sandbox.times import parse_day
 
 Body = dict[str, Any]
 CURRENCIES = frozenset(
-    "AED AUD BRL CAD CHF CNY CZK DKK EUR GBP HKD ILS INR JPY KES MXN NGN NOK NZD PHP PLN SEK SGD THB USD ZAR".split()
-)
+    ("AED", "AUD", "BRL", "CAD", "CHF", "CNY", "CZK", "DKK", "EUR", "GBP", "HKD", "ILS", "INR", "JPY", "KES", "MXN",
+     "NGN", "NOK", "NZD", "PHP", "PLN", "SEK", "SGD", "THB", "USD", "ZAR")
+)  # fmt: skip
 _LINES_MAX = 500
 
 
-def wrapped(body: Any, thing: str, *, needs: str) -> Body:
-    """The object under its singular key; a wrong wrapper reads as an empty object, so the first required key is missed."""
+def wrapped(body: object, thing: str, *, needs: str) -> Body:
+    """The object under its singular key; with another wrapper the first required key is what is missed."""
     inner = body.get(thing) if isinstance(body, dict) else None
     if not isinstance(inner, dict):
         raise required(thing, needs)
@@ -73,7 +74,7 @@ def currency(body: Body, field: str, thing: str, default: str) -> str:
 
 
 def amount(body: Body, field: str, thing: str) -> tuple[Decimal, str | None]:
-    """Money as `{"amount","code"}` or as a bare number; the code is None when left out. Raises 422 for anything else."""
+    """Money as `{"amount","code"}` or as a bare number, the code being optional; raises 422 for anything else."""
     value = body[field]
     code = None
     if isinstance(value, dict):
@@ -96,7 +97,7 @@ def positive_amount(body: Body, field: str, thing: str) -> tuple[Decimal, str | 
     return number, code
 
 
-def percent(value: Any, field: str, thing: str) -> Decimal | None:
+def percent(value: object, field: str, thing: str) -> Decimal | None:
     """A percentage from 0 to 100 as text or number; None for null or empty."""
     if value is None or value == "":
         return None

@@ -17,6 +17,13 @@ from daemon.sandbox.model import (
 )
 from daemon.sandbox.shelf import Shelf
 from daemon.sandbox.switches import Switches
+from daemon.sandbox.times import eastern_ordinal
+
+Row = Any  # a client, an invoice or a payment
+
+
+def _updated_day(record: Row) -> int:
+    return eastern_ordinal(record.updated)
 
 
 def _invoice_keys(invoice: Invoice) -> object:
@@ -63,12 +70,14 @@ class Books:
     sequences: Sequences = field(default_factory=Sequences)
     clients: Shelf[Client] = field(
         default_factory=lambda: Shelf(
-            updated_of=lambda row: row.updated, keys_of=lambda row: (row.vis_state, row.email, row.organization)
+            days={"updated": _updated_day}, keys_of=lambda row: (row.vis_state, row.email, row.organization)
         )
     )
     invoices: Shelf[Invoice] = field(
         default_factory=lambda: Shelf(
-            parents={"client_id": lambda row: row.client_id}, updated_of=lambda row: row.updated, keys_of=_invoice_keys
+            parents={"client_id": lambda row: row.client_id},
+            days={"updated": _updated_day, "date": lambda row: row.create_date.toordinal()},
+            keys_of=_invoice_keys,
         )
     )
     payments: Shelf[Payment] = field(
@@ -78,12 +87,14 @@ class Books:
                 "client_id": lambda row: row.client_id,
                 "credit_id": lambda row: row.credit_id,
             },
-            updated_of=lambda row: row.updated,
+            days={"updated": _updated_day, "date": lambda row: row.date.toordinal()},
             keys_of=_payment_keys,
         )
     )
     credits: Shelf[CreditNote] = field(
-        default_factory=lambda: Shelf(parents={"client_id": lambda row: row.client_id})
+        default_factory=lambda: Shelf(
+            parents={"client_id": lambda row: row.client_id}, days={"date": lambda row: row.create_date.toordinal()}
+        )
     )
     incomes: Shelf[OtherIncome] = field(default_factory=Shelf)
     ledger: dict[str, LedgerAccount] = field(default_factory=dict)

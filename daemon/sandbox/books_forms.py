@@ -84,7 +84,7 @@ def _new_client(_books: Books, form: Form) -> Write:
 
 
 def _edit_client(_books: Books, form: Form) -> Write:
-    body = {name: form[name] for name in ("organization", "email") if name in form}
+    body: dict[str, Any] = {name: form[name] for name in ("organization", "email") if name in form}
     return "client.update", _key(form), body, "Client saved."
 
 

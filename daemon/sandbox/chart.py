@@ -3,7 +3,6 @@
 import hashlib
 import uuid
 from datetime import datetime
-from typing import Any
 
 from msgspec.structs import replace
 
@@ -87,7 +86,7 @@ def find_account(books: Books, key: str) -> LedgerAccount:
     return account
 
 
-def create_account(books: Books, body: Any, now: datetime) -> LedgerAccount:
+def create_account(books: Books, body: object, now: datetime) -> LedgerAccount:
     """Add a sub-account; raises 400 naming every field that is missing or wrong."""
     given: Body = body if isinstance(body, dict) else {}
     problems = [ApiError(400, "This field is required.", field=name) for name in _FIELDS if not given.get(name)]
@@ -107,13 +106,11 @@ def create_account(books: Books, body: Any, now: datetime) -> LedgerAccount:
         error.more = problems[1:]
         raise error
     number = f"{parent.number}-{len(children(books, parent)) + 1}"
-    account = _account(
-        books, number=number, name=name, sub_type=str(sub_type), at=now, parent=parent.uuid, added=True
-    )
+    account = _account(books, number=number, name=name, sub_type=str(sub_type), at=now, parent=parent.uuid, added=True)
     return _store(books, replace(account, description=str(given.get("description") or "")))
 
 
-def update_account(books: Books, key: str, body: Any, now: datetime) -> LedgerAccount:
+def update_account(books: Books, key: str, body: object, now: datetime) -> LedgerAccount:
     """Rename, describe, archive or bring back an account; other keys are ignored."""
     account = find_account(books, key)
     given: Body = body if isinstance(body, dict) else {}

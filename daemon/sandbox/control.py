@@ -15,7 +15,7 @@ from daemon.sandbox.times import parse_moment
 Json = dict[str, Any]
 
 
-def answer(body: Any, *, status: int = 200) -> web.Response:
+def answer(body: object, *, status: int = 200) -> web.Response:
     """A JSON answer."""
     return web.Response(body=msgspec.json.encode(body), status=status, content_type="application/json")
 
@@ -107,7 +107,7 @@ def account_rows(login: Login) -> list[Json]:
 
 
 async def post_accounts(request: web.Request) -> web.Response:
-    """Create a login with an account: `name`, `email`, `invoices`, `seed`, `currency`; answers with a ready token pair."""
+    """Create a login with an account (`name`, `email`, `invoices`, `seed`, `currency`); answers with a token pair."""
     sandbox, body = request.app[SANDBOX], await read_json(request)
     count = len(sandbox.directory.logins)
     seed = int(body.get("seed", sandbox.options.seed + count))

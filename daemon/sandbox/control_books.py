@@ -10,6 +10,7 @@ from daemon.sandbox.call import SANDBOX
 from daemon.sandbox.control import answer, read_json
 from daemon.sandbox.credits import credit_left
 from daemon.sandbox.errors import ApiError, Family, error_body
+from daemon.sandbox.listing import Row
 from daemon.sandbox.model import ACTIVE, ARCHIVED, DELETED, Invoice
 from daemon.sandbox.money import total
 from daemon.sandbox.resources import BY_SINGULAR
@@ -41,7 +42,7 @@ def _kind(request: web.Request) -> str:
     return kind
 
 
-def _rendered(sandbox: Sandbox, account: Account, kind: str, row: Any) -> Json:
+def _rendered(sandbox: Sandbox, account: Account, kind: str, row: Row) -> Json:
     view = sandbox.view(account, frozenset({"lines"}))
     body: Json = msgspec.json.decode(BY_SINGULAR[kind].render(view, row))
     if kind == "credit_note":
@@ -134,7 +135,7 @@ async def act(request: web.Request) -> web.Response:
 
 
 def _payment(request: web.Request, key: int, verb: str, given: Json) -> Json:
-    """A payment body from what the bookkeeper gave: the whole outstanding amount, today, by cheque unless said otherwise."""
+    """A payment body from what was given: all that is outstanding, today, by cheque, unless said otherwise."""
     sandbox, account = request.app[SANDBOX], _account(request)
     invoice = account.books.invoices.find(key)
     body = {

@@ -34,7 +34,7 @@ class ApiError(Exception):
         errno: int | None = None,
         field: str | None = None,
         thing: str | None = None,
-        value: Any = None,
+        value: object = None,
         code: str | None = None,
     ) -> None:
         """Describe the refusal; `code` is the OAuth family's `error` word."""
@@ -50,18 +50,18 @@ class ApiError(Exception):
 
 
 def required(thing: str, field: str) -> ApiError:
-    """422 errno 1001: `'x' is a required field.`"""
+    """422 errno 1001: `'x' is a required field.`."""
     return ApiError(422, f"'{field}' is a required field.", errno=REQUIRED, field=field, thing=thing)
 
 
-def invalid(thing: str, field: str, value: Any, message: str | None = None) -> ApiError:
+def invalid(thing: str, field: str, value: object, message: str | None = None) -> ApiError:
     """422 errno 1004 for a value that cannot be used."""
     text = message or f"The value for field '{field}' is not valid."
     return ApiError(422, text, errno=INVALID_VALUE, field=field, thing=thing, value=value)
 
 
-def not_found(thing: str, field: str, value: Any, *, status: int = 404) -> ApiError:
-    """404 errno 1012: `Client not found.`"""
+def not_found(thing: str, field: str, value: object, *, status: int = 404) -> ApiError:
+    """404 errno 1012: `Client not found.`."""
     label = thing.replace("_", " ").capitalize()
     return ApiError(status, f"{label} not found.", errno=UNKNOWN_RESOURCE, field=field, thing=thing, value=str(value))
 

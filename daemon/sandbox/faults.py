@@ -42,7 +42,7 @@ class Distribution(StrEnum):
 
 
 class Match(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a rule applies to; left out means anything. `path`, `query` and `event` are regular expressions (search)."""
+    """What a rule applies to, left out meaning anything; `path`, `query` and `event` are regular expressions."""
 
     method: str | None = None
     path: str | None = None
@@ -70,7 +70,7 @@ class Action(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class RuleSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A rule as it is written down: it skips the first `after` matches, then fires with `probability`, `count` times."""
+    """A rule as written down: it skips `after` matches, then fires with `probability`, at most `count` times."""
 
     action: Action
     match: Match = Match()

@@ -7,13 +7,13 @@ from typing import Any
 
 from daemon.sandbox.credits import credit_left
 from daemon.sandbox.errors import ApiError
-from daemon.sandbox.listing import Context, Filter, Listing, deleted_ids
-from daemon.sandbox.model import DELETED, DRAFT, Client
+from daemon.sandbox.listing import Context, DayRange, Filter, Listing, Row, Value, deleted_ids
+from daemon.sandbox.model import DELETED, DRAFT, Client, Invoice
 from daemon.sandbox.money import parse_decimal
+from daemon.sandbox.shelf import Shelf
 from daemon.sandbox.times import eastern_ordinal, parse_day
 from daemon.sandbox.wire_invoices import is_settled, v3_status
 
-_FAR = date.max.toordinal()
 _FILTER_DATE, _FILTER_NUMBER, _FILTER_BOOLEAN = 1023, 1024, 1032
 Values = tuple[str, ...]
 
@@ -65,21 +65,21 @@ def _folded(values: Values, key: str) -> str:
 
 
 def _id_filter(read: Callable[[Values, str], Any]) -> Filter:
-    def ids(_context: Context, value: Any) -> set[int]:
+    def ids(_context: Context, value: Value) -> set[int]:
         return set(value) if isinstance(value, frozenset) else {value}
 
     return Filter(read=read, passes=lambda _context, row, value: row.id in _as_set(value), ids=ids, lasting=True)
 
 
-def _as_set(value: Any) -> frozenset[int]:
+def _as_set(value: Value) -> frozenset[int]:
     return value if isinstance(value, frozenset) else frozenset((value,))
 
 
 def _parent_filter(shelf: str, parent: str, read: Callable[[Values, str], Any]) -> Filter:
-    def ids(context: Context, value: Any) -> set[int]:
-        return getattr(context.books, shelf).child_ids(parent, _as_set(value))
+    def ids(context: Context, value: Value) -> set[int]:
+        return _shelf(context, shelf).child_ids(parent, _as_set(value))
 
-    def passes(_context: Context, row: Any, value: Any) -> bool:
+    def passes(_context: Context, row: Row, value: Value) -> bool:
         return getattr(row, parent) in _as_set(value)
 
     return Filter(read=read, passes=passes, ids=ids, lasting=True)
@@ -87,19 +87,9 @@ def _parent_filter(shelf: str, parent: str, read: Callable[[Values, str], Any]) 
 
 def _vis_state(shelf: str) -> Filter:
     def ids(context: Context, value: int) -> set[int]:
-        return deleted_ids(getattr(context.books, shelf), value)
+        return deleted_ids(_shelf(context, shelf), value)
 
     return Filter(read=_number, passes=lambda _context, row, value: row.vis_state == value, ids=ids, lasting=True)
-
-
-def _day_bounds(field: str) -> dict[str, Filter]:
-    def low(_context: Context, row: Any, value: date) -> bool:
-        return bool(getattr(row, field) >= value)
-
-    def high(context: Context, row: Any, value: date) -> bool:
-        return bool(getattr(row, field) < _upper(context, value))
-
-    return {"date_min": Filter(read=_day, passes=low, lasting=True), "date_max": Filter(read=_day, passes=high, lasting=True)}
 
 
 def _upper(context: Context, value: date) -> date:
@@ -108,29 +98,43 @@ def _upper(context: Context, value: date) -> date:
     return value + timedelta(days=1) if inclusive and value < date.max else value
 
 
-def _updated_bounds(shelf: str) -> dict[str, Filter]:
-    """Day-granular in Eastern time (FB API s4.2)."""
+def _day_bounds(name: str, day_of: Callable[[Row], int], *, lasting: bool) -> dict[str, Filter]:
+    """The `<name>_min` and `<name>_max` filters of an indexed day."""
 
-    def from_day(context: Context, value: date) -> set[int]:
-        return getattr(context.books, shelf).updated_ids(value.toordinal(), _FAR)
+    def from_day(_context: Context, value: date) -> DayRange:
+        return DayRange(index=name, first=value.toordinal())
 
-    def to_day(context: Context, value: date) -> set[int]:
-        return getattr(context.books, shelf).updated_ids(0, _upper(context, value).toordinal() - 1)
+    def to_day(context: Context, value: date) -> DayRange:
+        return DayRange(index=name, last=_upper(context, value).toordinal() - 1)
 
-    def low(_context: Context, row: Any, value: date) -> bool:
-        return eastern_ordinal(row.updated) >= value.toordinal()
+    def low(_context: Context, row: Row, value: date) -> bool:
+        return day_of(row) >= value.toordinal()
 
-    def high(context: Context, row: Any, value: date) -> bool:
-        return eastern_ordinal(row.updated) < _upper(context, value).toordinal()
+    def high(context: Context, row: Row, value: date) -> bool:
+        return day_of(row) < _upper(context, value).toordinal()
 
     return {
-        "updated_min": Filter(read=_day, passes=low, ids=from_day),
-        "updated_max": Filter(read=_day, passes=high, ids=to_day),
+        f"{name}_min": Filter(read=_day, passes=low, days=from_day, lasting=lasting),
+        f"{name}_max": Filter(read=_day, passes=high, days=to_day, lasting=lasting),
     }
 
 
+def _shelf(context: Context, name: str) -> Shelf[Row]:
+    shelf: Shelf[Row] = getattr(context.books, name)
+    return shelf
+
+
+def _date_bounds(field: str) -> dict[str, Filter]:
+    return _day_bounds("date", lambda row: int(getattr(row, field).toordinal()), lasting=True)
+
+
+def _updated_bounds() -> dict[str, Filter]:
+    """Day-granular in Eastern time (FB API s4.2)."""
+    return _day_bounds("updated", lambda row: eastern_ordinal(row.updated), lasting=False)
+
+
 def _amount_bounds() -> dict[str, Filter]:
-    def high(context: Context, row: Any, value: Decimal) -> bool:
+    def high(context: Context, row: Row, value: Decimal) -> bool:
         inclusive = context.books.switches["max_bound"] == "inclusive"
         return bool(row.amount <= value if inclusive else row.amount < value)
 
@@ -145,7 +149,7 @@ def _equals(field: str) -> Filter:
 
 
 def _like(*fields: str) -> Filter:
-    def passes(_context: Context, row: Any, value: str) -> bool:
+    def passes(_context: Context, row: Row, value: str) -> bool:
         texts = getattr(row, "texts", {})
         return any(value in str(texts[f] if f in texts else getattr(row, f, "") or "").casefold() for f in fields)
 
@@ -156,7 +160,7 @@ def _has(test: Callable[[Context, Client], bool]) -> Filter:
     return Filter(read=_boolean, passes=lambda context, row, value: test(context, row) == value)
 
 
-def _open_invoices(context: Context, client: Client) -> list[Any]:
+def _open_invoices(context: Context, client: Client) -> list[Invoice]:
     own = context.books.invoices.children("client_id", client.id)
     return [row for row in own if row.vis_state != DELETED]
 
@@ -165,12 +169,12 @@ def _has_credit(context: Context, client: Client) -> bool:
     return any(credit_left(context.books, row) > 0 for row in context.books.credits.children("client_id", client.id))
 
 
-def _invoice_number_of(context: Context, row: Any) -> str:
+def _invoice_number_of(context: Context, row: Row) -> str:
     invoice = context.books.invoices.find(row.invoice_id)
     return invoice.number if invoice else ""
 
 
-def _client_name_of(context: Context, row: Any) -> str:
+def _client_name_of(context: Context, row: Row) -> str:
     client = context.books.clients.find(row.client_id)
     return f"{client.organization} {client.fname} {client.lname}".casefold() if client else ""
 
@@ -183,8 +187,8 @@ INVOICES = Listing(
         "invoice_number": Filter(read=_text, passes=lambda _context, row, value: row.number == value, lasting=True),
         "customerid": _parent_filter("invoices", "client_id", _number),
         "customerids": _parent_filter("invoices", "client_id", _numbers),
-        **_day_bounds("create_date"),
-        **_updated_bounds("invoices"),
+        **_date_bounds("create_date"),
+        **_updated_bounds(),
         "v3_status": Filter(read=_text, passes=lambda context, row, value: v3_status(row, context.today) == value),
         "paid": Filter(read=_boolean, passes=lambda _context, row, value: is_settled(row) == value),
         "outstanding": Filter(read=_boolean, passes=lambda _context, row, value: (row.outstanding > 0) == value),
@@ -217,7 +221,7 @@ CLIENTS = Listing(
         "has_draft": _has(lambda c, row: any(i.status == DRAFT for i in _open_invoices(c, row))),
         "has_outstanding": _has(lambda c, row: any(i.outstanding > 0 for i in _open_invoices(c, row))),
         "has_overdue": _has(lambda c, row: any(v3_status(i, c.today) == "overdue" for i in _open_invoices(c, row))),
-        **_updated_bounds("clients"),
+        **_updated_bounds(),
         "vis_state": _vis_state("clients"),
     },
     sorts={
@@ -241,8 +245,8 @@ PAYMENTS = Listing(
         "clientids": _parent_filter("payments", "client_id", _numbers),
         "customerid": _parent_filter("payments", "client_id", _number),
         "customerids": _parent_filter("payments", "client_id", _numbers),
-        **_day_bounds("date"),
-        **_updated_bounds("payments"),
+        **_date_bounds("date"),
+        **_updated_bounds(),
         **_amount_bounds(),
         "type": _equals("type"),
         "currency": _equals("currency"),
@@ -262,7 +266,7 @@ CREDITS = Listing(
     filters={
         "creditid": _id_filter(_number),
         "clientid": _parent_filter("credits", "client_id", _number),
-        **_day_bounds("create_date"),
+        **_date_bounds("create_date"),
         "vis_state": _vis_state("credits"),
     },
 )

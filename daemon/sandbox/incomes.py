@@ -1,7 +1,6 @@
 """What writing other income does (FB API s3.6)."""
 
 from datetime import datetime
-from typing import Any
 
 from msgspec.structs import replace
 
@@ -25,7 +24,7 @@ def find_income(books: Books, key: int) -> OtherIncome:
     return income
 
 
-def _category(value: Any) -> str:
+def _category(value: object) -> str:
     if value not in _CATEGORIES:
         raise invalid(_THING, "category_name", value)
     return str(value)

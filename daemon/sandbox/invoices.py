@@ -143,7 +143,7 @@ def create_invoice(books: Books, body: Body, now: datetime) -> Invoice:
 
 
 def update_invoice(books: Books, key: int, body: Body, now: datetime) -> Invoice:
-    """Perform the first non-empty class of a PUT and drop the rest: vis_state, then actions, then data (FB API s3.0)."""
+    """Perform the first non-empty class of a PUT (vis_state, actions, data) and drop the rest (FB API s3.0)."""
     invoice = find_invoice(books, key)
     if "ext_vis_state" in body:
         return books.put_invoice(replace(invoice, updated=now))

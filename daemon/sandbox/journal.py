@@ -1,4 +1,4 @@
-"""The general journal: follows every change of the books with entries and reversals, and takes manual entries (FB API s3.9)."""
+"""The general journal: follows the books with entries and reversals, and takes manual entries (FB API s3.9)."""
 
 from bisect import bisect_right
 from collections.abc import Iterator

@@ -12,7 +12,10 @@ from daemon.sandbox.model import DELETED
 from daemon.sandbox.shelf import Shelf
 
 PER_PAGE_DEFAULT, PER_PAGE_MAX = 15, 100
-_CACHED_SELECTIONS = 64
+_CACHED_SELECTIONS = 24
+
+Row = Any  # a record of whichever shelf is listed
+Value = Any  # what a filter read from its texts
 
 
 class Query(Protocol):
@@ -71,16 +74,31 @@ class Context:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DayRange:
+    """The days of one of a shelf's day indexes from `first` to `last`, as ordinals, both included."""
+
+    index: str
+    first: int = 0
+    last: int = date.max.toordinal()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """One working filter: how its texts are read, which records pass, and (optionally) which ids can pass at all.
+    """One working filter: how its texts are read, and which records pass; `ids` and `days` answer from an index.
 
     `lasting` filters look only at what `Shelf.keys_version` counts, so their selections outlive other writes.
     """
 
-    read: Callable[[tuple[str, ...], str], Any]
-    passes: Callable[[Context, Any, Any], bool]
-    ids: Callable[[Context, Any], set[int]] | None = None
+    read: Callable[[tuple[str, ...], str], Value]
+    passes: Callable[[Context, Row, Value], bool]
+    ids: Callable[[Context, Value], set[int]] | None = None
+    days: Callable[[Context, Value], DayRange] | None = None
     lasting: bool = False
+
+    @property
+    def is_indexed(self) -> bool:
+        """Whether an index lets through exactly the records that pass."""
+        return self.ids is not None or self.days is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,33 +139,82 @@ class Selections:
         return ids
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Selection:
+    """What a query selects from a shelf."""
+
+    shelf: Shelf[Row]
+    listing: Listing
+    context: Context
+    filters: dict[str, tuple[Filter, Value]]
+    sort: str
+    is_descending: bool
+
+    def key(self, name: str, query: ListQuery) -> object:
+        """What the selection depends on: while it stays the same, so do the ids."""
+        is_lasting = not self.sort and all(rule.lasting for rule, _ in self.filters.values())
+        return (
+            name,
+            self.shelf.keys_version if is_lasting else self.shelf.version,
+            None if is_lasting else self.context.today,
+            tuple(sorted((key, query.search[key]) for key in self.filters)),
+            (self.sort, self.is_descending),
+            self.context.books.switches["max_bound"],
+        )
+
+    def ids(self) -> list[int]:
+        """The selected ids in order, from the smallest set of candidates that the indexes give."""
+        candidates = self._candidates()
+        pool: Iterable[int] = reversed(self.shelf.rows) if candidates is None else sorted(candidates, reverse=True)
+        hidden = self.shelf.deleted if "vis_state" not in self.filters else frozenset[int]()
+        # An indexed filter let only its own ids through already.
+        tests = [(rule.passes, value) for rule, value in self.filters.values() if not rule.is_indexed]
+        rows, context = self.shelf.rows, self.context
+        found = [
+            key
+            for key in pool
+            if key in rows and key not in hidden and all(passes(context, rows[key], value) for passes, value in tests)
+        ]
+        if self.sort:
+            sort_key = self.listing.sorts[self.sort]
+            found.sort(key=lambda key: sort_key(context, rows[key]), reverse=self.is_descending)
+        return found
+
+    def _candidates(self) -> set[int] | None:
+        """The ids that pass every indexed filter, or None when no filter is indexed."""
+        found = [rule.ids(self.context, value) for rule, value in self.filters.values() if rule.ids is not None]
+        ranges: dict[str, DayRange] = {}
+        for rule, value in self.filters.values():
+            if rule.days is not None:
+                days = rule.days(self.context, value)
+                known = ranges.get(days.index, days)
+                ranges[days.index] = DayRange(
+                    index=days.index, first=max(known.first, days.first), last=min(known.last, days.last)
+                )
+        found += [self.shelf.ids_between(days.index, days.first, days.last) for days in ranges.values()]
+        return set.intersection(*found) if found else None
+
+
 def list_page(
     name: str,
     listing: Listing,
     context: Context,
     query: ListQuery,
     selections: Selections,
-    only: Callable[[Any], bool] | None = None,
+    only: Callable[[Row], bool] | None = None,
 ) -> Page:
-    """Select, sort and cut one page; `only` hides rows from a reader while `total` still counts them (FB API s10.14)."""
+    """Select, sort and cut one page; `only` hides rows from a reader, which `total` still counts (FB API s10.14)."""
     shelf = listing.shelf(context.books)
-    active = {
+    filters = {
         key: (rule, rule.read(values, key))
         for key, values in query.search.items()
         if (rule := listing.filters.get(key)) is not None
     }
-    sort_key, descending = _sort(listing, query.sort)
-    lasting = all(rule.lasting for rule, _ in active.values()) and not sort_key
-    version = shelf.keys_version if lasting else shelf.version
-    cache_key = (
-        name,
-        version,
-        None if lasting else context.today,
-        tuple(sorted((key, query.search[key]) for key in active)),
-        (sort_key, descending),
-        context.books.switches["max_bound"],
+    sort, is_descending = _sort(listing, query.sort)
+    selection = _Selection(
+        shelf=shelf, listing=listing, context=context, filters=filters, sort=sort, is_descending=is_descending
     )
-    ids = selections.select(cache_key, lambda: _matching(shelf, listing, context, active, sort_key, descending))
+    ids = selections.select(selection.key(name, query), selection.ids)
     start = (query.page - 1) * query.per_page
     rows = [shelf.rows[key] for key in ids[start : start + query.per_page]]
     return Page(
@@ -160,38 +227,11 @@ def list_page(
 
 
 def _sort(listing: Listing, wanted: str) -> tuple[str, bool]:
-    for suffix, descending in (("_asc", False), ("_desc", True)):
+    for suffix, is_descending in (("_asc", False), ("_desc", True)):
         name = wanted.removesuffix(suffix)
         if name != wanted and name in listing.sorts:
-            return name, descending
+            return name, is_descending
     return "", True
-
-
-def _matching(
-    shelf: Shelf[Any],
-    listing: Listing,
-    context: Context,
-    active: dict[str, tuple[Filter, Any]],
-    sort_key: str,
-    descending: bool,
-) -> list[int]:
-    candidates: set[int] | None = None
-    for rule, value in active.values():
-        if rule.ids is not None:
-            ids = rule.ids(context, value)
-            candidates = ids if candidates is None else candidates & ids
-    pool: Iterable[int] = reversed(shelf.rows) if candidates is None else sorted(candidates, reverse=True)
-    hidden = shelf.deleted if "vis_state" not in active else frozenset[int]()
-    tests = [(rule.passes, value) for rule, value in active.values()]
-    rows = shelf.rows
-    found = [
-        key
-        for key in pool
-        if key in rows and key not in hidden and all(passes(context, rows[key], value) for passes, value in tests)
-    ]
-    if sort_key:
-        found.sort(key=lambda key: listing.sorts[sort_key](context, rows[key]), reverse=descending)
-    return found
 
 
 def deleted_ids(shelf: Shelf[Any], state: int) -> set[int]:

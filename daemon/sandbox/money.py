@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
-from typing import Any
 
 CENT = Decimal("0.01")
 ZERO = Decimal("0.00")
@@ -19,7 +18,7 @@ def money(amount: Decimal, code: str) -> dict[str, str]:
     return {"amount": str(amount), "code": code}
 
 
-def parse_decimal(value: Any) -> Decimal | None:
+def parse_decimal(value: object) -> Decimal | None:
     """A finite decimal from a text or a number (FB takes both), or None."""
     if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
         return None

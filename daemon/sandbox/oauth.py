@@ -17,9 +17,10 @@ from daemon.sandbox.switches import Switches
 CODE_LIFE = timedelta(minutes=5)
 ACCESS_LIFE_S = 43_200
 _OBJECTS = (
-    "bill_payments bill_vendors billable_items bills business clients credit_notes estimates expenses invoices "
-    "journal_entries online_payments other_income payments projects retainers taxes teams time_entries"
-).split()
+    "bill_payments", "bill_vendors", "billable_items", "bills", "business", "clients", "credit_notes", "estimates",
+    "expenses", "invoices", "journal_entries", "online_payments", "other_income", "payments", "projects", "retainers",
+    "taxes", "teams", "time_entries",
+)  # fmt: skip
 SCOPES = frozenset(f"user:{thing}:{verb}" for thing in _OBJECTS for verb in ("read", "write")) | {
     "user:profile:read", "user:notifications:read", "user:reports:read",
 }  # fmt: skip
@@ -144,7 +145,7 @@ class AuthorizationServer:
         return code
 
     def exchange_code(self, code: str, redirect_uri: str, verifier: str, now: datetime) -> dict[str, Any]:
-        """Tokens for a code; raises 400 invalid_grant when it is spent, late, for another uri, or the verifier is wrong."""
+        """Tokens for a code; raises 400 invalid_grant when it is spent, late, for another uri, or unverified."""
         known = self.codes.pop(code, None)
         if known is None or known.expires_at <= now or known.redirect_uri != redirect_uri:
             raise _invalid_grant()
@@ -184,7 +185,7 @@ class AuthorizationServer:
         }
         return {**answer, "id_token": access} if self.switches["id_token"] else answer
 
-    def adopt_chain(  # noqa: PLR0913 - the facts of one issue, as they were kept
+    def adopt_chain(
         self,
         *,
         grant_id: int,

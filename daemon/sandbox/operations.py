@@ -1,4 +1,4 @@
-"""Every write to a set of books by name, so that a write can be performed, recorded and performed again after a restart."""
+"""Every write to a set of books by name, so that it can be recorded, and performed again after a restart."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -9,7 +9,8 @@ from daemon.sandbox.books import Books
 from daemon.sandbox.resources import RESOURCES, Resource
 
 Key = int | str | None
-Operation = Callable[[Books, Any, Any, datetime], Any]
+Result = Any  # the record that was written, of whichever kind
+Operation = Callable[[Books, Any, Any, datetime], Result]
 
 
 def _of(resource: Resource) -> dict[str, Operation]:

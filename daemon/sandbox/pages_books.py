@@ -36,19 +36,17 @@ def _status(sandbox: Sandbox, account: Account, invoice: Invoice) -> str:
     return "archived" if invoice.vis_state else v3_status(invoice, sandbox.view(account).today)
 
 
-def _show(request: web.Request, template: str, account: Account, **values: Any) -> web.Response:  # noqa: ANN401
+def _show(request: web.Request, template: str, account: Account, **values: object) -> web.Response:
     names = ("invoices", "clients", "payments", "credits", "journal")
-    return page(
-        request,
-        template,
-        account=account,
-        books=account.books,
-        today=request.app[SANDBOX].view(account).today.isoformat(),
-        sections=names,
-        problem=request.query.get("problem", ""),
-        done=request.query.get("done", ""),
-        **values,
-    )
+    common = {
+        "account": account,
+        "books": account.books,
+        "today": request.app[SANDBOX].view(account).today.isoformat(),
+        "sections": names,
+        "problem": request.query.get("problem", ""),
+        "done": request.query.get("done", ""),
+    }
+    return page(request, template, {**common, **values})
 
 
 def _cut(request: web.Request, rows: list[Any]) -> dict[str, Any]:
@@ -56,7 +54,10 @@ def _cut(request: web.Request, rows: list[Any]) -> dict[str, Any]:
     text = request.query.get("page", "1")
     number = max(1, int(text)) if text.isascii() and text.isdigit() and len(text) < len("1000000") else 1
     kept = {key: value for key, value in request.query.items() if key not in ("page", "problem", "done")}
-    link = lambda n: "?" + urlencode({**kept, "page": n})  # noqa: E731 - two uses, one line
+
+    def link(to: int) -> str:
+        return "?" + urlencode({**kept, "page": to})
+
     start = (number - 1) * _PER_PAGE
     return {
         "rows": rows[start : start + _PER_PAGE],
@@ -71,7 +72,8 @@ async def _home(request: web.Request) -> web.Response:
     accounts = list(sandbox.directory.accounts.values())
     if login is not None:
         accounts = [member.account for member in login.memberships if member.account.account_id is not None]
-    return page(request, "books_home.html", accounts=accounts[:_SHOWN_ACCOUNTS], login=login, count=len(accounts))
+    values = {"accounts": accounts[:_SHOWN_ACCOUNTS], "login": login, "count": len(accounts)}
+    return page(request, "books_home.html", values)
 
 
 async def _invoices(request: web.Request) -> web.Response:
@@ -122,7 +124,9 @@ async def _clients(request: web.Request) -> web.Response:
 async def _payments(request: web.Request) -> web.Response:
     account = _account(request)
     rows = list(reversed(account.books.payments.rows.values()))
-    return _show(request, "books_payments.html", account, section="payments", types=PAYMENT_TYPES, **_cut(request, rows))
+    return _show(
+        request, "books_payments.html", account, section="payments", types=PAYMENT_TYPES, **_cut(request, rows)
+    )
 
 
 async def _credits(request: web.Request) -> web.Response:

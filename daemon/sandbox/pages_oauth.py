@@ -1,8 +1,8 @@
 """The login and consent pages a person sees when an app asks for access (FB API s2.1)."""
 
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlencode
 
 import jinja2
@@ -26,10 +26,10 @@ _HEADERS = {
 }
 
 
-def page(request: web.Request, name: str, *, http_status: int = 200, **values: Any) -> web.Response:
+def page(request: web.Request, name: str, values: Mapping[str, object], *, status: int = 200) -> web.Response:
     """Render a template."""
-    text = request.app[TEMPLATES].get_template(name).render(**values)
-    return web.Response(text=text, status=http_status, content_type="text/html", headers=_HEADERS)
+    text = request.app[TEMPLATES].get_template(name).render(values)
+    return web.Response(text=text, status=status, content_type="text/html", headers=_HEADERS)
 
 
 def see_other(address: str) -> web.Response:
@@ -46,7 +46,7 @@ def current_login(request: web.Request) -> Login | None:
 def login_page(request: web.Request, next_address: str, *, email: str = "", problem: str = "") -> web.Response:
     """The login form, leading on to `next_address`."""
     status = 401 if problem else 200
-    return page(request, "login.html", http_status=status, next=next_address, email=email, problem=problem)
+    return page(request, "login.html", {"next": next_address, "email": email, "problem": problem}, status=status)
 
 
 def _local(address: str) -> str:
@@ -77,7 +77,7 @@ async def _logout(request: web.Request) -> web.Response:
 
 
 def _problem(request: web.Request, status: int, title: str, message: str) -> web.Response:
-    return page(request, "problem.html", http_status=status, title=title, message=message)
+    return page(request, "problem.html", {"title": title, "message": message}, status=status)
 
 
 def _refusal(request: web.Request, sandbox: Sandbox, asked: dict[str, str]) -> web.Response | None:
@@ -116,7 +116,8 @@ async def _authorize(request: web.Request) -> web.Response:
     scopes = sorted(sandbox.oauth.parse_scopes(asked.get("scope", "")))
     token = request.cookies[SESSION_COOKIE]
     fields = {**asked, "session": token[:12]}
-    return page(request, "consent.html", login=login, scopes=scopes, fields=fields, next=onward, app_name="Your app")
+    values = {"login": login, "scopes": scopes, "fields": fields, "next": onward, "app_name": "Your app"}
+    return page(request, "consent.html", values)
 
 
 async def _decide(request: web.Request) -> web.Response:

@@ -59,7 +59,7 @@ def _amount_for(books: Books, body: Body, invoice: Invoice) -> Decimal:
 
 
 def create_payment(books: Books, body: Body, now: datetime) -> Payment:
-    """Record a payment; what exceeds the outstanding amount becomes an overpayment credit, an exact twin is accepted."""
+    """Record a payment: an excess over the outstanding amount becomes a credit, an exact twin is accepted."""
     for field in ("invoiceid", "amount", "date", "type"):
         if body.get(field) is None:
             raise required(_THING, field)
@@ -178,5 +178,3 @@ def set_payment_state(books: Books, payment: Payment, state: int, now: datetime)
                 set_credit_state(books, credit, state)
     refresh_paid(books, payment.invoice_id, now, paid_on=payment.date)
     return changed
-
-

@@ -1,4 +1,4 @@
-"""What a record posts to the ledger: balanced sides for invoices, payments, credits, income and manual entries (FB API s3.9)."""
+"""What a record posts to the ledger: balanced sides of invoices, payments, credits and income (FB API s3.9)."""
 
 from datetime import date
 from decimal import Decimal

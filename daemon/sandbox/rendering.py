@@ -1,4 +1,4 @@
-"""Turns records into JSON bytes, with what was asked for beside them, and keeps invoices' bytes while they are unchanged."""
+"""Turns records into JSON bytes with what was asked to be included, and keeps the bytes of unchanged invoices."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable

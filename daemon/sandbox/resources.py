@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from daemon.sandbox import clients, credits, filters, incomes, invoices, payments, rendering
+from daemon.sandbox import clients, filters, incomes, invoices, payments, rendering
+from daemon.sandbox import credits as credit_notes
 from daemon.sandbox.bodies import Body
 from daemon.sandbox.books import Books
 from daemon.sandbox.errors import ApiError
@@ -84,10 +85,10 @@ RESOURCES: tuple[Resource, ...] = (
         scope="credit_notes",
         first_required="clientid",
         listing=filters.CREDITS,
-        find=credits.find_credit,
+        find=credit_notes.find_credit,
         render=rendering.credit_bytes,
-        create=credits.create_credit,
-        update=credits.update_credit,
+        create=credit_notes.create_credit,
+        update=credit_notes.update_credit,
     ),
     Resource(
         path="other_incomes/other_incomes",

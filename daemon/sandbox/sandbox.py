@@ -9,7 +9,7 @@ from daemon.sandbox.clock import Clock
 from daemon.sandbox.faults import FaultPlan
 from daemon.sandbox.limits import RateWindows
 from daemon.sandbox.oauth import SCOPES, AuthorizationServer
-from daemon.sandbox.operations import OPERATIONS, Key
+from daemon.sandbox.operations import OPERATIONS, Key, Result
 from daemon.sandbox.options import SandboxOptions
 from daemon.sandbox.rendering import InvoiceBytes, View
 from daemon.sandbox.request_log import RequestLog
@@ -43,9 +43,7 @@ class Sandbox:
         self.faults = FaultPlan(options.seed)
         if options.faults_file is not None:
             self.faults.load(options.faults_file)
-        self.courier = Courier(
-            faults=self.faults, switches=self.switches, seed=options.seed, enabled=options.webhooks
-        )
+        self.courier = Courier(faults=self.faults, switches=self.switches, seed=options.seed, enabled=options.webhooks)
         self.store = Store(options.data_dir)
         self._recording = False
         self._people()
@@ -119,7 +117,7 @@ class Sandbox:
         """Note where the clock was moved to."""
         self.store.append(Clocked(ahead_s=self.clock.ahead_s(), rate=self.clock.rate))
 
-    def write(self, account: Account, operation: str, key: Key, body: Any, *, by: int = 0) -> Any:
+    def write(self, account: Account, operation: str, key: Key, body: object, *, by: int = 0) -> Result:
         """Perform one write on an account's books and send off the events it causes; `by` is the identity behind it.
 
         Raises ApiError, and then nothing was changed.

@@ -5,7 +5,19 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
-from daemon.sandbox import api_accounting, api_auth, api_business, api_documents, api_events, api_journal, control, control_books, control_faults, pages_books, pages_oauth
+from daemon.sandbox import (
+    api_accounting,
+    api_auth,
+    api_business,
+    api_documents,
+    api_events,
+    api_journal,
+    control,
+    control_books,
+    control_faults,
+    pages_books,
+    pages_oauth,
+)
 from daemon.sandbox.call import SANDBOX
 from daemon.sandbox.sandbox import Sandbox
 

@@ -1,11 +1,9 @@
 """One resource's records by id, with the indexes that keep filtered lists of large books cheap."""
 
-from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Generic, Protocol, TypeVar
 
 from daemon.sandbox.model import DELETED
-from daemon.sandbox.times import eastern_ordinal
 
 
 class Record(Protocol):
@@ -28,16 +26,16 @@ R = TypeVar("R", bound=Record)
 class Shelf(Generic[R]):
     """Records by ascending id.
 
-    `parents` names the fields that are indexed by value (an invoice's client), `updated_of` reads the moment that
-    `updated_min` filters on, and `keys_of` the values whose change can move a record in or out of a cached list.
+    `parents` names the fields that are indexed by value (an invoice's client), `days` those indexed by calendar day
+    (as an ordinal), and `keys_of` reads the values whose change can move a record in or out of a lasting list.
     `version` counts all writes, `keys_version` those that changed `keys_of`.
     """
 
     def __init__(
         self,
         *,
-        parents: dict[str, Callable[[R], int | None]] | None = None,
-        updated_of: Callable[[R], datetime] | None = None,
+        parents: Mapping[str, Callable[[R], int | None]] | None = None,
+        days: Mapping[str, Callable[[R], int]] | None = None,
         keys_of: Callable[[R], object] = lambda record: record.vis_state,
     ) -> None:
         """Make an empty shelf."""
@@ -47,9 +45,9 @@ class Shelf(Generic[R]):
         self.keys_version = 0
         self._parents = parents or {}
         self._by_parent: dict[str, dict[int, list[int]]] = {name: {} for name in self._parents}
-        self._updated_of = updated_of
         self._keys_of = keys_of
-        self._by_day: dict[int, set[int]] = {}
+        self._days = days or {}
+        self._by_day: dict[str, dict[int, set[int]]] = {name: {} for name in self._days}
 
     def __len__(self) -> int:
         """How many records there are, deleted ones included."""
@@ -86,15 +84,13 @@ class Shelf(Generic[R]):
                 self._by_parent[name][before].remove(new.id)
             if after is not None:
                 self._by_parent[name].setdefault(after, []).append(new.id)
-        if self._updated_of is None:
-            return
-        day = eastern_ordinal(self._updated_of(new))
-        if old is not None:
-            before_day = eastern_ordinal(self._updated_of(old))
-            if before_day == day:
-                return
-            self._by_day[before_day].discard(new.id)
-        self._by_day.setdefault(day, set()).add(new.id)
+        for name, day_of in self._days.items():
+            day, index = day_of(new), self._by_day[name]
+            if old is not None:
+                if day_of(old) == day:
+                    continue
+                index[day_of(old)].discard(new.id)
+            index.setdefault(day, set()).add(new.id)
 
     def children(self, parent: str, key: int) -> list[R]:
         """The records whose `parent` field is `key`, oldest id first unless they were moved there."""
@@ -105,14 +101,10 @@ class Shelf(Generic[R]):
         index = self._by_parent[parent]
         return {child for key in keys for child in index.get(key, ())}
 
-    def updated_ids(self, first_day: int, last_day: int) -> set[int]:
-        """Ids last written on an Eastern day from `first_day` to `last_day` (ordinals, both included)."""
+    def ids_between(self, name: str, first_day: int, last_day: int) -> set[int]:
+        """Ids whose day `name` lies from `first_day` to `last_day` (ordinals, both included)."""
         found: set[int] = set()
-        for day, ids in self._by_day.items():
+        for day, ids in self._by_day[name].items():
             if first_day <= day <= last_day:
                 found |= ids
         return found
-
-    def has_parent(self, name: str) -> bool:
-        """Whether records are indexed by `name`."""
-        return name in self._parents

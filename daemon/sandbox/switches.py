@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+Setting = Any  # a switch's value: a word, a number or a truth
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SwitchRule:
@@ -121,7 +123,7 @@ class Switches:
         """Start with every default."""
         self._values: dict[str, Any] = {name: rule.default for name, rule in RULES.items()}
 
-    def __getitem__(self, name: str) -> Any:
+    def __getitem__(self, name: str) -> Setting:
         """The present value of `name`."""
         return self._values[name]
 
@@ -129,7 +131,7 @@ class Switches:
         """All values by name."""
         return dict(self._values)
 
-    def set(self, name: str, value: Any) -> None:
+    def set(self, name: str, value: object) -> None:
         """Turn a switch; raises ValueError with what is allowed."""
         rule = RULES.get(name)
         if rule is None:

@@ -10,7 +10,7 @@ _offset_s_by_hour: dict[int, int] = {}
 
 
 def _eastern_epoch_s(moment: datetime) -> int:
-    """Seconds since 1970 of the Eastern wall clock; the zone's offset is remembered per hour because lookups dominate listing."""
+    """Seconds since 1970 on the Eastern wall clock; the offset is remembered per hour, for lists need it often."""
     epoch_s = int(moment.timestamp())
     hour = epoch_s // 3600
     offset_s = _offset_s_by_hour.get(hour)

@@ -31,8 +31,12 @@ _NOUNS = (
     "recurring", "service", "tax", "time_entry", "estimate",
 )  # fmt: skip
 EVENTS = frozenset(
-    [*_NOUNS, *(f"{noun}.{verb}" for noun in _NOUNS for verb in ("create", "update", "delete"))]
-    + ["estimate.sendByEmail", "invoice.sendByEmail"]
+    (
+        *_NOUNS,
+        *(f"{noun}.{verb}" for noun in _NOUNS for verb in ("create", "update", "delete")),
+        "estimate.sendByEmail",
+        "invoice.sendByEmail",
+    )
 )
 _ORDERS = (
     ("name", "object_id", "account_id", "business_id", "identity_id", "user_id"),
