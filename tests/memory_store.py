@@ -264,7 +264,7 @@ class MemoryStore:
             if decide is not None:
                 self._decide(books, claim.invoice_id, decide)
 
-    async def begin_send(self, claim: Claim, deadline_at: datetime) -> None:
+    async def begin_send(self, claim: Claim, deadline_at: datetime) -> Push:
         self.fail("begin_send")
         books = self.books[claim.scope.partner_id]
         self._check_fence(books, claim)
@@ -279,6 +279,7 @@ class MemoryStore:
             checked_absent=0,
         )
         books.claims[claim.push.payment_id] = deadline_at
+        return books.pushes[key]
 
     async def choose(
         self, scope: Scope, payment_id: PaymentId, choice: Choice, fb_payment_id: FbPaymentId | None, who: str
@@ -380,7 +381,9 @@ class MemoryStore:
         applied = books.applied.get(invoice_id, ())
         shown = {row.payment_id for row in applied}
         live_here = {
-            payment.id for payment, _ in books.fb_payments.values() if payment.invoice_id == invoice_id and payment.is_live
+            payment.id
+            for payment, _ in books.fb_payments.values()
+            if payment.invoice_id == invoice_id and payment.is_live
         }
         recorded = {push.payment_id for push in books.pushes.values() if push.fb_payment_id in live_here}
         linked = [
@@ -439,9 +442,7 @@ class MemoryStore:
         if waiting is not None:
             # A read of FreshBooks serves a look at the stored facts too, but not the other way round.
             reason = reread.reason if waiting.reason == FROM_STORED_FACTS else waiting.reason
-            reread = replace(
-                reread, reason=reason, due_at=min(waiting.due_at, reread.due_at), asked=waiting.asked + 1
-            )
+            reread = replace(reread, reason=reason, due_at=min(waiting.due_at, reread.due_at), asked=waiting.asked + 1)
         books.rereads[key] = reread
 
 

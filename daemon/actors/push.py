@@ -1,7 +1,6 @@
 """The push lane's work: bring one payment into FreshBooks at most once, every step durable before the next (W4, W5)."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import partial
 
@@ -143,15 +142,7 @@ class _Work:
             type=payment_type(self._payment.method),
             note=note_for(self._payment, push.generation),
         )
-        now = self._now()
-        push = await self._world.store.begin_send(self._claim, now + 2 * self._policy.post_timeout)
-        push = replace(
-            push,
-            state=PushState.SENDING,
-            attempts=push.attempts + 1,
-            claimed_at=push.claimed_at or now,
-            checked_absent=0,
-        )
+        push = await self._world.store.begin_send(self._claim, self._now() + 2 * self._policy.post_timeout)
         try:
             answered = await self._line.create(lambda fb: fb.create_payment(draft, may_send=self._may_send))
         except AuthorizationExpired:

@@ -1,0 +1,10 @@
+"""The actors' tests run in virtual time: hours of waiting cost nothing, and nothing depends on the machine's speed."""
+
+import pytest
+
+from tests.virtual_time import VIRTUAL_BACKEND
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> tuple[str, dict[str, object]]:
+    return VIRTUAL_BACKEND

@@ -1,0 +1,145 @@
+"""FreshBooks without a network: the real client over the sandbox's real books, in one process and in virtual time."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+from multidict import MultiDict
+from typing_extensions import override
+
+from daemon.adapters.freshbooks.calls import Answer, Call, Caller, MaySend
+from daemon.adapters.freshbooks.client import FreshBooksAccount
+from daemon.adapters.freshbooks.errors import Explain, error_of
+from daemon.core.errors import FreshBooksUnavailable
+from daemon.core.model import AccountId
+from daemon.sandbox.accounts import Account
+from daemon.sandbox.clock import Clock as SandboxClock
+from daemon.sandbox.errors import ApiError, Family, error_body
+from daemon.sandbox.listing import Context, list_page, parse_query
+from daemon.sandbox.options import SandboxOptions
+from daemon.sandbox.rendering import page_bytes, single
+from daemon.sandbox.resources import RESOURCES, Resource
+from daemon.sandbox.sandbox import Sandbox
+from daemon.sandbox.times import eastern_day
+from daemon.sandbox.wire import ledger_json
+
+Weather = Callable[[Call], None]
+"""Asked before and after each call's work; may raise what a broken network would."""
+
+
+class VirtualSandboxClock(SandboxClock):
+    """The sandbox's clock, read off the test's."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        super().__init__(start=now(), rate=1.0)
+        self._virtual = now
+
+    @override
+    def now(self) -> datetime:
+        return self._virtual()
+
+
+def make_sandbox(now: Callable[[], datetime], sizes: tuple[int, ...] = (0,), **options: Any) -> Sandbox:
+    """Build a sandbox on the test's clock, with books of these sizes."""
+    return Sandbox(SandboxOptions(invoices=sizes, webhooks=False, **options), clock=VirtualSandboxClock(now))
+
+
+def account_of(sandbox: Sandbox, index: int = 0) -> Account:
+    """The n-th partner's own account."""
+    owned = [
+        member.account
+        for login in sandbox.directory.logins.values()
+        for member in login.memberships
+        if member.role == "owner" and member.account.account_id
+    ]
+    return owned[index]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Session:
+    """Stands where the HTTP session would."""
+
+
+class DirectCaller(Caller):
+    """Answers calls from the sandbox's books; `before` and `after` are the weather on the way there and back."""
+
+    sandbox: Sandbox
+    before: Weather
+    after: Weather
+    asked: list[Call]
+
+    @staticmethod
+    def over(sandbox: Sandbox, before: Weather = lambda _: None, after: Weather = lambda _: None) -> "DirectCaller":
+        caller = DirectCaller(session=_Session(), base_url="", user_agent="test")  # type: ignore[arg-type]
+        for name, value in (("sandbox", sandbox), ("before", before), ("after", after), ("asked", [])):
+            object.__setattr__(caller, name, value)
+        return caller
+
+    @override
+    async def call(
+        self,
+        call: Call,
+        *,
+        token: str | None = None,
+        timeout: timedelta | None = None,
+        may_send: MaySend | None = None,
+        explain: Explain = error_of,
+    ) -> Answer:
+        if may_send is not None and not may_send():
+            raise FreshBooksUnavailable("the request was not sent: its time had run out", unsent=True)
+        self.asked.append(call)
+        self.before(call)
+        try:
+            body = self._answer(call)
+        except ApiError as error:
+            raise explain(error.status, {}, json.dumps(error_body(error, Family.ACCOUNTING)).encode()) from error
+        self.after(call)
+        return Answer(status=200, headers={}, body=body)
+
+    def _answer(self, call: Call) -> bytes:
+        parts = call.path.strip("/").split("/")
+        if parts[1] == "businesses":
+            books = next(a.books for a in self.sandbox.directory.accounts.values() if a.business_uuid == parts[2])
+            return json.dumps({"data": [ledger_json(books, row) for row in books.ledger.values()]}).encode()
+        account = self.sandbox.directory.accounts[parts[2]]
+        resource = next(row for row in RESOURCES if row.path == f"{parts[3]}/{parts[4]}")
+        query = parse_query(MultiDict(list(call.params)))
+        view = self.sandbox.view(account, query.includes)
+        if call.method == "POST":
+            body = msgspec.json.decode(call.body or b"{}")[resource.singular]
+            row = self.sandbox.write(account, f"{resource.singular}.create", None, body)
+            return single(resource.singular, resource.render(view, row))
+        if len(parts) > LIST_PARTS:
+            return single(resource.singular, resource.render(view, resource.find(account.books, int(parts[5]))))
+        return self._list(account, resource, call)
+
+    def _list(self, account: Account, resource: Resource, call: Call) -> bytes:
+        query = parse_query(MultiDict(list(call.params)))
+        context = Context(books=account.books, today=eastern_day(self.sandbox.clock.now()))
+        page = list_page(resource.path, resource.listing, context, query, account.selections)
+        view = self.sandbox.view(account, query.includes)
+        return page_bytes(resource.plural, [resource.render(view, row) for row in page.rows], page)
+
+
+LIST_PARTS = 5
+
+
+def direct_account(caller: Caller, account: Account, now: Callable[[], datetime]) -> FreshBooksAccount:
+    """The real client for one account of the sandbox."""
+
+    async def token() -> str:
+        return "token"
+
+    return FreshBooksAccount(
+        caller=caller,
+        account_id=AccountId(str(account.account_id)),
+        business_uuid=account.business_uuid,
+        token=token,
+        now=now,
+    )
+
+
+EPOCH = datetime(2026, 3, 2, 12, tzinfo=UTC)
