@@ -13,10 +13,10 @@ from daemon.core.state import ConnectionStatus
 class FleetRow:
     """How one partner's connection stands.
 
-    `percent` is the initial sync's. `succeeded_at` tells per feed when its last complete run ended; feeds that never
-    completed one are missing. `unpushed` counts payments on their way to FreshBooks, `oldest_unpushed_at` is the
-    earliest initiation among them; payments that wait for accounts or for a person are counted in `waiting` only.
-    `issues` counts open ones by kind.
+    `percent` is the initial sync's. `succeeded_at` tells per feed when its last run ended; a feed that never ran, or
+    runs now, is missing, and the latter stands in `running`. `unpushed` counts payments on their way to FreshBooks,
+    `oldest_unpushed_at` is the earliest initiation among them; payments that wait for accounts or the like are counted
+    in `waiting` instead, and those that need a person are issues. `issues` counts the open ones by kind.
     """
 
     partner_id: PartnerId
@@ -25,16 +25,13 @@ class FleetRow:
     parked: str | None = None
     paused: bool = False
     percent: int = 0
+    last_success_at: datetime | None = None
     succeeded_at: Mapping[Feed, datetime] = field(default_factory=dict)
+    running: frozenset[Feed] = frozenset()
     unpushed: int = 0
     oldest_unpushed_at: datetime | None = None
     waiting: int = 0
     issues: Mapping[IssueKind, int] = field(default_factory=dict)
-
-    @property
-    def last_success_at(self) -> datetime | None:
-        """When any feed last completed a run."""
-        return max(self.succeeded_at.values(), default=None)
 
     @property
     def open_issues(self) -> int:

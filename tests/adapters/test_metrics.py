@@ -19,7 +19,6 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from daemon.actors.ports import Telemetry
 from daemon.adapters.metrics import Metrics, StructlogTelemetry, trace_freshbooks
-from daemon.core.backfill import Feed
 from daemon.core.effects import LaneEffect
 from daemon.core.fleet import FleetRow
 from daemon.core.model import IssueKind, PartnerId
@@ -140,7 +139,7 @@ def test_a_partner_is_in_exactly_one_state(metrics: Metrics) -> None:
 def test_the_fleet_s_figures_are_points_in_time_and_counts(metrics: Metrics) -> None:
     facts = row(
         percent=40,
-        succeeded_at={Feed.PAYMENTS: NOW, Feed.INVOICES: NOW.replace(hour=3)},
+        last_success_at=NOW,
         oldest_unpushed_at=NOW.replace(hour=1),
         issues={IssueKind.OVERPAID: 2, IssueKind.REFUNDED: 1},
     )

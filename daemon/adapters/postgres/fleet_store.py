@@ -1,0 +1,80 @@
+"""Reads how all partners stand, in one statement, and which keys their tokens are sealed under."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+
+from daemon.adapters.postgres import queries
+from daemon.adapters.postgres.pool import Source
+from daemon.core.backfill import Feed
+from daemon.core.fleet import FleetRow
+from daemon.core.model import IssueKind, PartnerId
+from daemon.core.state import ConnectionStatus
+
+_SQL = queries.load("fleet")
+_FEEDS = {feed.value: feed for feed in Feed}
+_KINDS = {kind.value: kind for kind in IssueKind}
+
+
+class FleetStore:
+    """What is read across partners; every method raises StoreUnavailable."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    async def fleet(self) -> tuple[FleetRow, ...]:
+        """Tell how every partner stands, connected or not, in the order of their ids."""
+        async with self._source.connection() as connection:
+            return tuple(_row(row) for row in await connection.fetch(_SQL["fleet"]))
+
+    async def sealed(self) -> tuple[tuple[PartnerId, bytes, bytes], ...]:
+        """List every partner's sealed access and refresh tokens."""
+        async with self._source.connection() as connection:
+            return tuple((PartnerId(row[0]), row[1], row[2]) for row in await connection.fetch(_SQL["sealed"]))
+
+    async def ping(self) -> None:
+        """Ask Postgres for nothing, to see that it answers."""
+        async with self._source.connection() as connection:
+            await connection.execute("SELECT")
+
+
+def _row(row: asyncpg.Record) -> FleetRow:
+    status = ConnectionStatus(row["status"])
+    cursors: Mapping[str, Mapping[str, Any]] = row["cursors"]
+    return FleetRow(
+        partner_id=PartnerId(row["partner_id"]),
+        name=row["name"],
+        status=status,
+        parked=row["parked_reason"],
+        paused=row["paused"],
+        percent=_percent(status, cursors),
+        last_success_at=row["last_success_at"],
+        succeeded_at={_FEEDS[feed]: _time(cursor) for feed, cursor in cursors.items() if _is_finished(feed, cursor)},
+        running=frozenset(_FEEDS[feed] for feed, cursor in cursors.items() if _is_running(feed, cursor)),
+        unpushed=row["unpushed"],
+        oldest_unpushed_at=row["oldest_unpushed_at"],
+        waiting=row["waiting"],
+        issues={_KINDS[kind]: count for kind, count in row["issues"].items() if kind in _KINDS},
+    )
+
+
+def _percent(status: ConnectionStatus, cursors: Mapping[str, Mapping[str, Any]]) -> int:
+    """Tell the initial sync's progress; 100 only once a closing pass found nothing new (C3)."""
+    if status is ConnectionStatus.CONNECTED:
+        return 100
+    percent: int = cursors.get(Feed.BACKFILL, {}).get("percent") or 0
+    return min(percent, 99)
+
+
+def _is_finished(feed: str, cursor: Mapping[str, Any]) -> bool:
+    return feed in _FEEDS and bool(cursor["finished_at"])
+
+
+def _is_running(feed: str, cursor: Mapping[str, Any]) -> bool:
+    return feed in _FEEDS and bool(cursor["began_at"]) and not cursor["finished_at"]
+
+
+def _time(cursor: Mapping[str, Any]) -> datetime:
+    return datetime.fromisoformat(cursor["finished_at"])
