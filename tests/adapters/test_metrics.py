@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import subprocess
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -222,6 +222,29 @@ def test_the_first_failure_warns_and_its_repeats_do_not(
     assert value(metrics, "syncd_call_recoveries_total", lane="pull") == 1
 
 
+@pytest.mark.parametrize(
+    ("tell", "changes"),
+    [
+        (lambda telemetry: telemetry.state_changed(ACME, "pending", parked=False), True),
+        (lambda telemetry: telemetry.progress(ACME, 3), True),
+        (lambda telemetry: telemetry.page_stored(ACME, "invoices", 100, 1), True),
+        (lambda telemetry: telemetry.page_stored(ACME, "invoices", 100, 0), False),
+        (lambda telemetry: telemetry.push_finished(ACME, "recorded", 1.0), True),
+        (lambda telemetry: telemetry.effect_finished(ACME, "PushNext", "Pushed", 0.1), True),
+        (lambda telemetry: telemetry.effect_finished(ACME, "PullPages", "PagesStored", 0.1), False),
+        (lambda telemetry: telemetry.call_failed(ACME, "pull", "x", 1, 1.0), False),
+    ],
+    ids=["state", "progress", "changed page", "unchanged page", "recorded", "push", "pull", "failure"],
+)
+def test_open_pages_hear_of_what_changed(
+    tell: Callable[[Telemetry], None], changes: bool, metrics: Metrics, logged: list[dict[str, object]]
+) -> None:
+    del logged
+    heard: list[PartnerId] = []
+    tell(StructlogTelemetry(metrics, structlog.get_logger("daemon"), heard.append))
+    assert heard == ([ACME] if changes else [])
+
+
 def test_an_unforeseen_lane_makes_no_series_of_its_own(metrics: Metrics, telemetry: Telemetry) -> None:
     telemetry.call_failed(ACME, "invoice 812", "x", 1, 1.0)
     assert value(metrics, "syncd_call_failures_total", lane="other") == 1
@@ -251,7 +274,7 @@ def test_pages_and_records_are_counted_by_resource(metrics: Metrics, telemetry: 
 
 def test_a_payment_s_way_is_timed_only_once_it_is_recorded(metrics: Metrics, telemetry: Telemetry) -> None:
     telemetry.push_finished(ACME, "uncertain", 3.0)
-    telemetry.push_finished(ACME, "done", 4.0)
+    telemetry.push_finished(ACME, "recorded", 4.0)
     assert value(metrics, "syncd_pushes_total", outcome="uncertain") == 1
     assert value(metrics, "syncd_push_latency_seconds_count") == 1
     assert value(metrics, "syncd_push_latency_seconds_sum") == 4.0

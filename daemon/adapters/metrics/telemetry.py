@@ -1,6 +1,7 @@
 """The actors' facts as metrics and log lines: one method, one fact."""
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 from structlog.stdlib import BoundLogger
@@ -8,15 +9,23 @@ from structlog.stdlib import BoundLogger
 from daemon.adapters.metrics.instruments import LANES, Metrics
 from daemon.core.model import PartnerId
 
+_CHANGING: Final = frozenset({"push_next", "reread_objects"})
+"""Effects that may change what a page shows without a page of a listing being stored."""
 _WORD_BEGINS: Final = re.compile(r"(?<!^)(?=[A-Z])")
 
 
 class StructlogTelemetry:
-    """Fulfils the actors' Telemetry port. Repeated failures are at debug: a long outage does not fill the log."""
+    """Fulfils the actors' Telemetry port. Repeated failures are at debug: a long outage does not fill the log.
 
-    def __init__(self, metrics: Metrics, log: BoundLogger) -> None:
+    `on_change` hears of partners whose rows have changed, so that open pages can read them again.
+    """
+
+    def __init__(
+        self, metrics: Metrics, log: BoundLogger, on_change: Callable[[PartnerId], None] = lambda _: None
+    ) -> None:
         self._metrics = metrics
         self._log = log
+        self._on_change = on_change
 
     def state_changed(self, partner_id: PartnerId, status: str, *, parked: bool) -> None:
         """Count and log a state change."""
@@ -24,12 +33,15 @@ class StructlogTelemetry:
         self._metrics.set_state(partner_id, state)
         self._metrics.state_changes.labels(state).inc()
         self._log.info("state_changed", partner=partner_id, state=status, parked=parked)
+        self._on_change(partner_id)
 
     def effect_finished(self, partner_id: PartnerId, effect: str, outcome: str, seconds: float) -> None:
         """Count an effect and its duration."""
         effect, outcome = _snake_case(effect), _snake_case(outcome)
         self._metrics.effects.labels(effect, outcome).inc()
         self._metrics.effect_duration.labels(effect).observe(seconds)
+        if effect in _CHANGING:
+            self._on_change(partner_id)
         self._log.debug(
             "effect_finished", partner=partner_id, effect=effect, outcome=outcome, elapsed_s=round(seconds, 3)
         )
@@ -52,19 +64,23 @@ class StructlogTelemetry:
         self._metrics.pages_stored.labels(resource).inc()
         self._metrics.records_read.labels(resource).inc(items)
         self._metrics.records_changed.labels(resource).inc(changed)
+        if changed:
+            self._on_change(partner_id)
         self._log.debug("page_stored", partner=partner_id, resource=resource, items=items, changed=changed)
 
     def progress(self, partner_id: PartnerId, percent: int) -> None:
         """Show the initial sync's progress."""
         self._metrics.set_progress(partner_id, percent)
+        self._on_change(partner_id)
 
     def push_finished(self, partner_id: PartnerId, outcome: str, seconds_since_initiation: float) -> None:
         """Count what became of a push, and how long a recorded payment waited."""
         self._metrics.pushes.labels(outcome).inc()
-        if outcome == "done":
+        if outcome == "recorded":
             self._metrics.push_latency.observe(max(0.0, seconds_since_initiation))
         waited = round(seconds_since_initiation, 1)
         self._log.info("push_finished", partner=partner_id, outcome=outcome, wait_s=waited)
+        self._on_change(partner_id)
 
     def throttled(self, partner_id: PartnerId, rate_per_s: float) -> None:
         """Count a 429 and tell the lowered rate."""
