@@ -32,7 +32,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rate-calls", type=int, default=defaults.rate_limits.calls, help="0 is unlimited")
     parser.add_argument("--rate-creates", type=int, default=defaults.rate_limits.creates, help="0 is unlimited")
     parser.add_argument("--request-log-size", type=int, default=defaults.request_log_size)
-    parser.add_argument("--cache-bytes", type=int, default=defaults.cache_bytes)
+    parser.add_argument("--cache-bytes", type=int, default=defaults.cache_bytes, help="rendered invoices to keep")
     return parser
 
 

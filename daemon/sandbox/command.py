@@ -64,11 +64,11 @@ def _greeting(sandbox: Sandbox, base_url: str) -> dict[str, Any]:
 async def running(options: SandboxOptions, sandbox: Sandbox | None = None) -> AsyncIterator[RunningSandbox]:
     """Serve a sandbox for as long as the context lasts; with port 0 a free one is taken."""
     sandbox = opened_sandbox(sandbox or Sandbox(options))
-    for account in list(sandbox.directory.accounts.values()):
-        if account.size:
-            account.books  # noqa: B018 - generates them before the first request waits for it
-    gc.collect()
+    # Collections while millions of lasting records are made would double the time to start.
+    gc.disable()
+    sandbox.warm_up()
     gc.freeze()
+    gc.enable()
     runner = web.AppRunner(build_app(sandbox), access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     try:

@@ -7,12 +7,12 @@ from typing import Any
 
 from daemon.sandbox.credits import credit_left
 from daemon.sandbox.errors import ApiError
+from daemon.sandbox.invoice_status import is_settled, v3_status
 from daemon.sandbox.listing import Context, DayRange, Filter, Listing, Row, Value, deleted_ids
 from daemon.sandbox.model import DELETED, DRAFT, Client, Invoice
 from daemon.sandbox.money import parse_decimal
 from daemon.sandbox.shelf import Shelf
 from daemon.sandbox.times import eastern_ordinal, parse_day
-from daemon.sandbox.wire_invoices import is_settled, v3_status
 
 _FILTER_DATE, _FILTER_NUMBER, _FILTER_BOOLEAN = 1023, 1024, 1032
 Values = tuple[str, ...]

@@ -12,12 +12,12 @@ from daemon.sandbox.call import SANDBOX
 from daemon.sandbox.chart import children
 from daemon.sandbox.credits import credit_left
 from daemon.sandbox.errors import ApiError
+from daemon.sandbox.invoice_status import v3_status
 from daemon.sandbox.model import DELETED, DRAFT, Invoice
 from daemon.sandbox.pages_oauth import current_login, page, see_other
 from daemon.sandbox.payments import PAYMENT_TYPES
 from daemon.sandbox.sandbox import Sandbox
 from daemon.sandbox.totals import line_amount
-from daemon.sandbox.wire_invoices import v3_status
 
 _PER_PAGE = 50
 _SHOWN_ACCOUNTS = 60

@@ -1,6 +1,5 @@
-"""Turns records into JSON bytes with what was asked to be included, and keeps the bytes of unchanged invoices."""
+"""Turns records into JSON bytes, with what was asked to be included beside them."""
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -10,55 +9,15 @@ import msgspec
 
 from daemon.sandbox.books import Books
 from daemon.sandbox.credits import credit_left
+from daemon.sandbox.invoice_bytes import RenderedInvoices
+from daemon.sandbox.invoice_status import v3_status
 from daemon.sandbox.listing import Page
 from daemon.sandbox.model import DELETED, DRAFT, Client, CreditNote, Invoice, OtherIncome, Payment
 from daemon.sandbox.money import ZERO, money
 from daemon.sandbox.wire import client_json, credit_json, credit_line_json, income_json, payment_json
-from daemon.sandbox.wire_invoices import invoice_json, line_json, v3_status
 
 Json = dict[str, Any]
 encode = msgspec.json.encode
-
-
-@dataclass(frozen=True, slots=True)
-class _Rendered:
-    invoice: Invoice
-    status: str
-    head: bytes
-    lines: bytes
-
-
-class InvoiceBytes:
-    """Rendered invoices of all accounts, up to `limit` bytes; the oldest go first."""
-
-    def __init__(self, limit: int) -> None:
-        """Start empty."""
-        self._limit = limit
-        self._size = 0
-        self._known: OrderedDict[tuple[str, int], _Rendered] = OrderedDict()
-
-    def render(self, books: Books, invoice: Invoice, today: date, *, with_lines: bool) -> bytes:
-        """The invoice's JSON; rendered anew only when it was written or its status word moved with the day."""
-        key = (books.account_id, invoice.id)
-        known = self._known.get(key)
-        status = v3_status(invoice, today)
-        if known is None or known.invoice is not invoice or known.status != status:
-            known = self._store(key, books, invoice, today, status)
-        return known.head + known.lines if with_lines else known.head + b"}"
-
-    def _store(self, key: tuple[str, int], books: Books, invoice: Invoice, today: date, status: str) -> _Rendered:
-        old = self._known.pop(key, None)
-        if old is not None:
-            self._size -= len(old.head) + len(old.lines)
-        head = encode(invoice_json(books, invoice, today))[:-1]
-        lines = b',"lines":' + encode([line_json(invoice, line) for line in invoice.lines]) + b"}"
-        rendered = _Rendered(invoice, status, head, lines)
-        self._known[key] = rendered
-        self._size += len(head) + len(lines)
-        while self._size > self._limit and len(self._known) > 1:
-            _, gone = self._known.popitem(last=False)
-            self._size -= len(gone.head) + len(gone.lines)
-        return rendered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,12 +27,12 @@ class View:
     books: Books
     today: date
     includes: frozenset[str]
-    invoice_bytes: InvoiceBytes
+    rendered: RenderedInvoices
 
 
-def invoice_bytes(view: View, invoice: Invoice) -> bytes:
+def render_invoice(view: View, invoice: Invoice) -> bytes:
     """An invoice with the includes FreshBooks knows for it."""
-    text = view.invoice_bytes.render(view.books, invoice, view.today, with_lines="lines" in view.includes)
+    text = view.rendered.render(view.books, invoice, view.today, with_lines="lines" in view.includes)
     extra: Json = {}
     if "owner" in view.includes:
         extra["owner"] = {"id": view.books.owner_id, "userid": view.books.owner_id, "organization": "", "email": ""}
@@ -90,7 +49,7 @@ def invoice_bytes(view: View, invoice: Invoice) -> bytes:
     return text[:-1] + b"," + encode(extra)[1:] if extra else text
 
 
-def client_bytes(view: View, client: Client) -> bytes:
+def render_client(view: View, client: Client) -> bytes:
     """A client, with contacts and balances when asked."""
     body = client_json(view.books, client)
     if "contacts" in view.includes or client.contacts:
@@ -130,7 +89,7 @@ _BALANCES: dict[str, Callable[[View, Client], list[tuple[str, Any]]]] = {
 }
 
 
-def payment_bytes(view: View, payment: Payment) -> bytes:
+def render_payment(view: View, payment: Payment) -> bytes:
     """A payment, with its invoice, client or credit note when asked."""
     body = payment_json(view.books, payment)
     if "client" in view.includes:
@@ -138,7 +97,8 @@ def payment_bytes(view: View, payment: Payment) -> bytes:
         body["client"] = client_json(view.books, client) if client else None
     if "invoice" in view.includes:
         invoice = view.books.invoices.find(payment.invoice_id)
-        body["invoice"] = invoice_json(view.books, invoice, view.today) if invoice else None
+        rendered = view.rendered.render(view.books, invoice, view.today) if invoice else b"null"
+        body["invoice"] = msgspec.Raw(rendered)
     if "credit_note" in view.includes:
         credit = view.books.credits.find(payment.credit_id) if payment.credit_id is not None else None
         body["credit_note"] = credit_json(view.books, credit) if credit else None
@@ -148,7 +108,7 @@ def payment_bytes(view: View, payment: Payment) -> bytes:
     return encode(body)
 
 
-def credit_bytes(view: View, credit: CreditNote) -> bytes:
+def render_credit(view: View, credit: CreditNote) -> bytes:
     """A credit note, with its lines when asked."""
     body = credit_json(view.books, credit)
     if "lines" in view.includes:
@@ -156,7 +116,7 @@ def credit_bytes(view: View, credit: CreditNote) -> bytes:
     return encode(body)
 
 
-def income_bytes(view: View, income: OtherIncome) -> bytes:
+def render_income(view: View, income: OtherIncome) -> bytes:
     """Other income."""
     return encode(income_json(view.books, income))
 

@@ -7,11 +7,12 @@ from daemon.sandbox.accounts import Account, Directory, Login
 from daemon.sandbox.books import Books
 from daemon.sandbox.clock import Clock
 from daemon.sandbox.faults import FaultPlan
+from daemon.sandbox.invoice_bytes import RenderedInvoices
 from daemon.sandbox.limits import RateWindows
 from daemon.sandbox.oauth import SCOPES, AuthorizationServer
 from daemon.sandbox.operations import OPERATIONS, Key, Result
 from daemon.sandbox.options import SandboxOptions
-from daemon.sandbox.rendering import InvoiceBytes, View
+from daemon.sandbox.rendering import View
 from daemon.sandbox.request_log import RequestLog
 from daemon.sandbox.seeding import Seeder
 from daemon.sandbox.store import Clocked, Ended, Issued, Joined, Store, Switched, Written
@@ -39,7 +40,7 @@ class Sandbox:
         self.oauth = AuthorizationServer(options, self.switches)
         self.windows = RateWindows(options.rate_limits)
         self.log = RequestLog(options.request_log_size)
-        self.invoice_bytes = InvoiceBytes(options.cache_bytes)
+        self.rendered = RenderedInvoices(options.cache_bytes)
         self.faults = FaultPlan(options.seed)
         if options.faults_file is not None:
             self.faults.load(options.faults_file)
@@ -71,6 +72,12 @@ class Sandbox:
         books.sequences.callback = (account.business_id - 438_920) * 1_000 + 1
         Seeder(books, seed=account.seed, size=account.size, now=self.opened_at).fill()
         return books
+
+    def warm_up(self) -> None:
+        """Generate and render the books of the accounts known by now, so that no request has to wait for it."""
+        for account in list(self.directory.accounts.values()):
+            if account.size:
+                self.rendered.warm(account.books, eastern_day(self.clock.now()))
 
     def add_partner(self, *, name: str, email: str, size: int, seed: int, currency: str = "USD") -> Login:
         """A new login with an account of its own; raises ValueError when the address is taken."""
@@ -133,4 +140,4 @@ class Sandbox:
     def view(self, account: Account, includes: frozenset[str] = frozenset()) -> View:
         """What renderings of an account's records look at, as of today."""
         today = eastern_day(self.clock.now())
-        return View(books=account.books, today=today, includes=includes, invoice_bytes=self.invoice_bytes)
+        return View(books=account.books, today=today, includes=includes, rendered=self.rendered)

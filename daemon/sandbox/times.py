@@ -1,10 +1,10 @@
 """FreshBooks' date and time texts: US/Eastern with daylight saving, UTC, and plain days (FB API s9)."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
+from functools import cache
 from zoneinfo import ZoneInfo
 
 EASTERN = ZoneInfo("America/New_York")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 _offset_s_by_hour: dict[int, int] = {}
 
@@ -23,7 +23,15 @@ def _eastern_epoch_s(moment: datetime) -> int:
 
 def eastern_text(moment: datetime) -> str:
     """`YYYY-MM-DD HH:MM:SS` in America/New_York, as in `updated` and `created_at`."""
-    return (_EPOCH + timedelta(seconds=_eastern_epoch_s(moment))).strftime("%Y-%m-%d %H:%M:%S")
+    days, second = divmod(_eastern_epoch_s(moment), 86_400)
+    minute, second = divmod(second, 60)
+    return f"{_day_text(days)} {minute // 60:02d}:{minute % 60:02d}:{second:02d}"
+
+
+@cache
+def _day_text(days: int) -> str:
+    """`YYYY-MM-DD` of a day counted from 1970."""
+    return date.fromordinal(days + _EPOCH_ORDINAL).isoformat()
 
 
 def eastern_version(moment: datetime) -> str:
