@@ -96,6 +96,7 @@ async def test_it_listens_on_no_network_and_only_its_owner_reaches_its_socket(
     server = postgres_servers.server()
     assert await _ask(server.dsn, "SHOW listen_addresses") == ""
     assert stat.S_IMODE(server.socket_dir.stat().st_mode) == 0o700
+    assert stat.S_IMODE((server.socket_dir / ".s.PGSQL.5432").stat().st_mode) == 0o700
 
 
 async def test_a_durable_server_keeps_its_promises_to_the_disk(place: Path) -> None:
