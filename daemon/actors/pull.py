@@ -10,7 +10,7 @@ import anyio
 import anyio.lowlevel
 
 from daemon.actors.limiter import Line
-from daemon.actors.ports import PullStore
+from daemon.actors.store_ports import PullStore
 from daemon.actors.world import World
 from daemon.core.backfill import Cursor, Feed, PageFacts, Pass, advance, counted
 from daemon.core.effects import CountPages, ListAccounts, PullPages, RereadObjects
@@ -56,24 +56,24 @@ class SnapshotUnstable(FreshBooksUnavailable):
 # ---- pages -----------------------------------------------------------------------------------------------------------
 
 
-async def count_pages(line: Line, effect: CountPages, policy: PullPolicy) -> PagesStored:
-    """Ask each listing of a fresh backfill for its length, and store the plan that follows (C3)."""
-
-    async def count_one(listing: Pass) -> int:
-        page = await line(Priority.BACKFILL, lambda fb: fb.list_page(listing, 1, 1))
-        return page.total
-
-    totals = [await count_one(listing) for listing in effect.cursor.queue]
-    return PagesStored(scope=effect.scope, cursor=counted(effect.cursor, totals, policy.page_size))
+async def count_pages(world: World, line: Line, effect: CountPages, policy: PullPolicy) -> PagesStored:
+    """Ask the next listings of a fresh backfill for their lengths; what is counted survives a crash (C3)."""
+    cursor = effect.cursor
+    uncounted = cursor.queue[len(cursor.counts) :][: policy.pages_in_flight]
+    pages = await _fetch(line, Priority.BACKFILL, [_Wanted(listing, 1, 1) for listing in uncounted])
+    cursor = counted(cursor, [page.total for page in pages], cursor.page_size)
+    await world.store.save_cursor(effect.scope, cursor)
+    return PagesStored(scope=effect.scope, cursor=cursor)
 
 
 async def pull_pages(world: World, line: Line, effect: PullPages, policy: PullPolicy) -> PagesStored:
     """Fetch the next pages together, decode only what changed, and store it with the cursor in one transaction."""
     cursor = effect.cursor
-    pages = await _fetch(line, cursor, policy)
+    priority = Priority.BACKFILL if cursor.feed in {Feed.BACKFILL, Feed.CENSUS} else Priority.CHANGES
+    pages = await _fetch(line, priority, _next_pages(cursor, policy))
     changed = await _changed_items(world, line, effect.scope, pages)
     async with world.store.page_transaction(effect.scope) as store:
-        report = await _merge(store, effect.scope, changed, pages[0].reading)
+        report = await _merge(store, effect.scope, changed, _reading_of(pages))
         cursor = _advanced(cursor, pages, report.changed)
         await store.save_cursor(effect.scope, cursor)
     world.telemetry.page_stored(
@@ -84,32 +84,50 @@ async def pull_pages(world: World, line: Line, effect: PullPages, policy: PullPo
     return PagesStored(scope=effect.scope, cursor=cursor, rereads=bool(report.rereads))
 
 
-async def _fetch(line: Line, cursor: Cursor, policy: PullPolicy) -> list[Page]:
-    """Fetch up to `pages_in_flight` pages; a failure after the first page leaves the pages before it to be stored."""
-    listing = cursor.queue[0]
-    priority = Priority.BACKFILL if cursor.feed in {Feed.BACKFILL, Feed.CENSUS} else Priority.CHANGES
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    listing: Pass
+    page: int
+    size: int
+
+
+def _next_pages(cursor: Cursor, policy: PullPolicy) -> list[_Wanted]:
+    """Name the next pages of the current pass; the first page of a pass goes alone, to learn how many there are."""
     known = 1 if cursor.total is None else -(-cursor.total // cursor.page_size)
     last = min(max(known, cursor.page), cursor.page + policy.pages_in_flight - 1)
-    answers: dict[int, Page | Exception] = {}
+    return [_Wanted(cursor.queue[0], number, cursor.page_size) for number in range(cursor.page, last + 1)]
 
-    async def fetch_one(number: int) -> None:
+
+async def _fetch(line: Line, priority: Priority, wanted: Sequence[_Wanted]) -> list[Page]:
+    """Fetch pages together; a failure after the first one leaves the pages before it to be stored."""
+    answers: dict[_Wanted, Page | Exception] = {}
+
+    async def fetch_one(want: _Wanted) -> None:
         try:
-            answers[number] = await line(priority, lambda fb: fb.list_page(listing, number, cursor.page_size))
+            answers[want] = await line(priority, lambda fb: fb.list_page(want.listing, want.page, want.size))
         except _CALL_ERRORS as error:
-            answers[number] = error
+            answers[want] = error
 
     async with anyio.create_task_group() as group:
-        for number in range(cursor.page, last + 1):
-            group.start_soon(fetch_one, number)
+        for want in wanted:
+            group.start_soon(fetch_one, want)
     pages: list[Page] = []
-    for number in range(cursor.page, last + 1):
-        answer = answers[number]
+    for want in wanted:
+        answer = answers[want]
         if isinstance(answer, Exception):
             if not pages:
                 raise answer
             break
         pages.append(answer)
     return pages
+
+
+def _reading_of(pages: Sequence[Page]) -> Reading:
+    """Date pages that were fetched together by the widest window, so that no read counts as newer than it is (P9)."""
+    return Reading(
+        began_at=min(page.reading.began_at for page in pages),
+        finished_at=max(page.reading.finished_at for page in pages),
+    )
 
 
 def _advanced(cursor: Cursor, pages: Sequence[Page], changed: int) -> Cursor:

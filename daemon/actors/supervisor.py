@@ -204,7 +204,7 @@ class Supervisor:
             case RevokeToken():
                 return await self._revoke(effect)
             case CountPages():
-                return await count_pages(self._line(connection), effect, policy.pull)
+                return await count_pages(world, self._line(connection), effect, policy.pull)
             case PullPages():
                 return await pull_pages(world, self._line(connection), effect, policy.pull)
             case RereadObjects():

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from daemon.actors.ports import Accounting, Clock, Store, Telemetry, Tokens
+from daemon.actors.ports import Accounting, Clock, Telemetry, Tokens
+from daemon.actors.store_ports import Store
 from daemon.core.state import Connection
 
 

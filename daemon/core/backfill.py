@@ -39,6 +39,8 @@ class Pass:
 class Cursor:
     """How far a feed has come: the passes that remain and the next page of the first of them.
 
+    `counts` are the record counts of the first passes while a fresh backfill is still being counted.
+
     Stored in the transaction that stores the page, so a crash resumes at exactly this page. An empty `queue` means
     complete. `total` is the record count of the current pass as last told, None before its first page; `pages_done`
     and `pages_expected` count over the whole run and give a percentage that never goes back. `changed` counts records
@@ -48,6 +50,7 @@ class Cursor:
 
     feed: Feed
     queue: tuple[Pass, ...] = ()
+    counts: tuple[int, ...] = ()
     page: int = 1
     page_size: int = 100
     total: int | None = None
@@ -178,13 +181,17 @@ def start(feed: Feed, passes: tuple[Pass, ...], now: datetime, page_size: int, r
 
 
 def counted(cursor: Cursor, totals: Sequence[int], page_size: int) -> Cursor:
-    """Take in how many records each pass holds: empty passes are dropped, the rest give the pages to expect.
+    """Take in how many records the next passes hold; counting goes on where it was left.
 
-    A record that appears in a dropped listing afterwards carries a new `updated` and is found by the closing pass.
+    Once all are counted, empty passes are dropped and the rest give the pages to expect. A record that appears in a
+    dropped listing afterwards carries a new `updated` and is found by the closing pass.
     """
-    full = tuple((p, -(-total // page_size)) for p, total in zip(cursor.queue, totals, strict=True) if total)
+    counts = (*cursor.counts, *totals)
+    if len(counts) < len(cursor.queue):
+        return replace(cursor, counts=counts)
+    full = tuple((p, -(-total // page_size)) for p, total in zip(cursor.queue, counts, strict=True) if total)
     expected = max(sum(pages for _, pages in full), 1)
-    return replace(cursor, queue=tuple(p for p, _ in full), page_size=page_size, pages_expected=expected)
+    return replace(cursor, queue=tuple(p for p, _ in full), counts=(), page_size=page_size, pages_expected=expected)
 
 
 def finish(cursor: Cursor, now: datetime) -> Cursor:

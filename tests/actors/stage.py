@@ -85,6 +85,13 @@ class ActorStage:
         )
         self.root = RootSupervisor(self.world, self.policy)
 
+    @staticmethod
+    def restarted(stage: "ActorStage") -> RootSupervisor:
+        """What a new process would run: a fresh root over the same rows and books."""
+        stage.store.listeners.clear()
+        stage.root = RootSupervisor(stage.world, stage.policy)
+        return stage.root
+
     def _account(self, connection: Connection) -> Any:
         assert connection.scope is not None
         account = self.sandbox.directory.accounts[connection.scope.account_id]
@@ -178,6 +185,10 @@ class ActorStage:
         """The latest generation's intent."""
         pushes = self.rows(index).pushes
         return pushes[payment_id, max(generation for key, generation in pushes if key == payment_id)]
+
+    def push_of(self, payment_id: str, index: int = 0) -> Push:
+        """The latest generation's intent, by the plain id."""
+        return self.push(PaymentId(payment_id), index)
 
     def fb_payments(self, invoice_id: InvoiceId, index: int = 0) -> list[Any]:
         """FreshBooks' own payments of an invoice, deleted ones included."""
