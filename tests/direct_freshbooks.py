@@ -79,6 +79,10 @@ class DirectCaller(Caller):
             object.__setattr__(caller, name, value)
         return caller
 
+    def turn(self, weather: Weather) -> None:
+        """Change the weather on the way to FreshBooks."""
+        object.__setattr__(self, "before", weather)
+
     def cut_after(self, calls: int, cut: Callable[[], None]) -> None:
         """Have the process cut off once so many more calls were answered; the last answer never arrives."""
         left = [calls]

@@ -1,0 +1,168 @@
+"""The root supervisor: partners side by side, restarts, reload and stop, in virtual time."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import anyio
+import pytest
+
+from daemon.actors.root import RESTARTS_MAX
+from daemon.adapters.freshbooks.calls import Call
+from daemon.core.errors import AuthorizationExpired, FreshBooksRefused, FreshBooksUnavailable, StoreUnavailable
+from daemon.core.model import PartnerId, PushState
+from daemon.core.policy import Policy, PullPolicy, RatePolicy
+from daemon.core.state import ConnectionStatus
+from tests.actors.stage import ActorStage
+from tests.actors.test_supervisor import connected, is_post, running
+
+SECOND = PartnerId("pt_2")
+SECONDS = timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        AuthorizationExpired("401"),
+        FreshBooksUnavailable("500"),
+        FreshBooksUnavailable("no answer in time"),
+        FreshBooksRefused("403", status=403),
+    ],
+    ids=["401", "500", "nothing", "403"],
+)
+async def test_an_account_that_answers_only_errors_delays_no_other_partner(error: Exception) -> None:
+    stage = ActorStage(3, 40)
+    broken = str(stage.account(0).account_id)
+
+    def weather(call: Call) -> None:
+        if broken in call.path:
+            raise error
+
+    stage.caller.turn(weather)
+    stage.connect(0)
+    stage.connect(1)
+    async with running(stage):
+        await stage.until(lambda: stage.status(1) is ConnectionStatus.CONNECTED, timedelta(seconds=30))
+        invoice = stage.bill("31.00", index=1)
+        stage.pay(invoice, "31.00", payment_id="pay_b", index=1)
+        await stage.until(lambda: stage.fb_payments(invoice, index=1), 2 * SECONDS)
+        assert stage.status(0) is ConnectionStatus.PENDING
+        stage.caller.turn(lambda _: None)
+        await stage.until(lambda: stage.status(0) is ConnectionStatus.CONNECTED, timedelta(minutes=10))
+
+
+async def test_a_supervisor_that_crashes_is_restarted_alone() -> None:
+    async with connected(5, 5) as stage:
+        stage.connect(1)
+        await stage.until(lambda: stage.status(1) is ConnectionStatus.CONNECTED)
+        crashes = [ZeroDivisionError("our bug")]
+
+        def fail(what: str) -> None:
+            if what == "claim" and crashes:
+                raise crashes.pop()
+
+        stage.store.fail = fail
+        invoice = stage.bill("10.00")
+        stage.pay(invoice, "10.00")
+        await stage.until(lambda: stage.fb_payments(invoice), timedelta(minutes=1))
+        assert [fact[1] for fact in stage.notes.named("child_crashed")] == ["pt_1"]
+
+
+async def test_a_child_that_exceeds_its_restart_intensity_is_parked_until_someone_touches_it() -> None:
+    stage = ActorStage(5, 5)
+
+    def fail(what: str) -> None:
+        if what == "connection":
+            raise ZeroDivisionError("our bug")
+
+    stage.store.fail = fail
+    stage.connect(0)
+    async with running(stage):
+        await stage.until(lambda: stage.notes.named("child_parked"), timedelta(hours=1))
+        assert len(stage.notes.named("child_crashed")) == RESTARTS_MAX
+        assert stage.root.views()[0].parked is not None
+        stage.store.fail = lambda _: None
+        stage.touch()
+        await stage.until(lambda: stage.status() is ConnectionStatus.CONNECTED, timedelta(minutes=1))
+        assert stage.root.views()[0].parked is None
+
+
+async def test_a_reload_retunes_running_supervisors_without_losing_an_effect() -> None:
+    async with connected(5) as stage:
+        before = len(stage.caller.asked)
+        await anyio.sleep(3600)
+        slow = len(stage.caller.asked) - before
+        faster = Policy(pull=PullPolicy(payments_interval=timedelta(seconds=30)), rate=RatePolicy(calls_per_window=300))
+        invoice = stage.bill("12.00")
+        stage.pay(invoice, "12.00")
+        assert stage.root.apply_policy(faster) == 1
+        assert stage.root.apply_policy(faster) == 0
+        await stage.until(lambda: stage.fb_payments(invoice), 5 * SECONDS)
+        before = len(stage.caller.asked)
+        await anyio.sleep(3600)
+        assert len(stage.caller.asked) - before > 4 * slow
+    assert len(stage.fb_payments(invoice)) == 1
+
+
+async def test_an_unchanged_policy_leaves_every_supervisor_alone() -> None:
+    async with connected(5) as stage:
+        assert stage.root.apply_policy(replace(stage.policy)) == 0
+
+
+async def test_draining_lets_a_payment_under_way_be_recorded_and_starts_nothing_more() -> None:
+    stage = ActorStage(5)
+    stage.connect()
+    async with anyio.create_task_group() as group:
+        await group.start(stage.root.run)
+        await stage.until(lambda: stage.status() is ConnectionStatus.CONNECTED)
+        invoices = [stage.bill("10.00"), stage.bill("20.00")]
+
+        def drain_at_post(call: Call) -> None:
+            if is_post(call):
+                stage.root.drain()
+
+        stage.caller.turn(drain_at_post)
+        for number, invoice in enumerate(invoices):
+            stage.pay(invoice, "10.00", payment_id=f"pay_{number}")
+    assert [len(stage.fb_payments(invoice)) for invoice in invoices] == [1, 0]
+    assert [stage.push_of(f"pay_{number}").state for number in (0, 1)] == [PushState.DONE, PushState.READY]
+
+
+async def test_an_outage_of_postgres_stops_effects_and_they_resume_without_a_person() -> None:
+    async with connected(5) as stage:
+
+        def fail(what: str) -> None:
+            raise StoreUnavailable(f"no connection for {what}")
+
+        stage.store.fail = fail
+        invoice = stage.bill("10.00")
+        stage.pay(invoice, "10.00")
+        await anyio.sleep(1800)
+        assert not stage.fb_payments(invoice)
+        assert not stage.notes.named("child_crashed")
+        stage.store.fail = lambda _: None
+        await stage.until(lambda: stage.fb_payments(invoice), timedelta(minutes=6))
+    assert len(stage.fb_payments(invoice)) == 1
+
+
+@pytest.mark.parametrize("hours", [1, -1])
+async def test_a_wall_clock_that_jumps_an_hour_loses_no_deadline_and_starts_no_storm(hours: int) -> None:
+    async with connected(5) as stage:
+        stage.clock.step(timedelta(hours=hours))
+        before = len(stage.caller.asked)
+        await anyio.sleep(2 * 3600)
+        calls = len(stage.caller.asked) - before
+        assert calls < 200
+        invoice = stage.bill("10.00")
+        stage.pay(invoice, "10.00")
+        await stage.until(lambda: stage.fb_payments(invoice), 5 * SECONDS)
+
+
+async def test_several_partners_connect_side_by_side() -> None:
+    stage = ActorStage(*[8] * 4)
+    for index in range(4):
+        stage.connect(index)
+    async with running(stage):
+        await stage.until(
+            lambda: all(stage.status(index) is ConnectionStatus.CONNECTED for index in range(4)), timedelta(minutes=2)
+        )
+        assert len(stage.root.views()) == 4
