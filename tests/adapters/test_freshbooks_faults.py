@@ -519,8 +519,30 @@ async def test_one_bad_row_does_not_stop_its_page() -> None:
 # ---- anything at all -------------------------------------------------------------------------------------------------
 
 TYPED = (FreshBooksUnavailable, FreshBooksRefused, FreshBooksAnswerInvalid, AuthorizationExpired)
-KEYS = """response result errors errno message error details reason metadata field code status invoices page pages total
-data fieldViolations description id error_type error_description""".split()
+KEYS = [
+    "response",
+    "result",
+    "errors",
+    "errno",
+    "message",
+    "error",
+    "details",
+    "reason",
+    "metadata",
+    "field",
+    "code",
+    "status",
+    "invoices",
+    "page",
+    "pages",
+    "total",
+    "data",
+    "fieldViolations",
+    "description",
+    "id",
+    "error_type",
+    "error_description",
+]
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=12),
     lambda inner: (
