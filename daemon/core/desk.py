@@ -115,24 +115,6 @@ class Module:
         return self.payments_account_id is not None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FleetRow:
-    """One partner on the fleet page and in `status`."""
-
-    partner_id: PartnerId
-    partner_name: str
-    status: ConnectionStatus
-    parked_reason: str | None
-    account_id: AccountId | None
-    business_name: str
-    paused: bool
-    percent: int
-    last_attempt_at: datetime | None
-    last_success_at: datetime | None
-    oldest_unpushed_at: datetime | None
-    issues: int
-
-
 # ---- invoices --------------------------------------------------------------------------------------------------------
 
 
@@ -365,7 +347,7 @@ class RunRow:
     began_at: datetime | None
     finished_at: datetime
     outcome: str
-    records: int
+    pages: int
     changed: int
 
 

@@ -12,7 +12,7 @@ CREATE TABLE platform.partner (
 
 CREATE TABLE platform.payment (
     partner_id    text        NOT NULL REFERENCES platform.partner,
-    payment_id    text        NOT NULL CHECK (payment_id ~ '^[^\s:]+$'),
+    payment_id    text        NOT NULL CHECK (payment_id ~ '^[A-Za-z0-9_.-]+$'),
     account_id    text,
     invoice_id    bigint,
     ap_invoice_id text,
@@ -32,7 +32,7 @@ CREATE INDEX payment_newest ON platform.payment (partner_id, initiated_at DESC, 
 
 CREATE TABLE platform.payout (
     partner_id   text        NOT NULL REFERENCES platform.partner,
-    payout_id    text        NOT NULL CHECK (payout_id ~ '^[^\s:]+$'),
+    payout_id    text        NOT NULL CHECK (payout_id ~ '^[A-Za-z0-9_.-]+$'),
     status       text        NOT NULL CHECK (status IN ('unspecified', 'creating', 'processing', 'analyzing', 'succeeded',
                                                         'scheduled', 'approved', 'canceled', 'pending', 'failed')),
     currency     char(3)     NOT NULL,
@@ -85,7 +85,7 @@ COMMENT ON COLUMN platform.partner.created_at IS 'When the platform made the par
 
 COMMENT ON TABLE platform.payment IS 'A customer''s payment. The platform inserts it at initiation and afterwards changes status and updated_at alone; the insert itself queues the record in FreshBooks.';
 COMMENT ON COLUMN platform.payment.partner_id IS 'Whose payment it is.';
-COMMENT ON COLUMN platform.payment.payment_id IS 'The platform''s id; unique per partner, without spaces and colons because it is part of the marker in FreshBooks.';
+COMMENT ON COLUMN platform.payment.payment_id IS 'The platform''s id; unique per partner; letters, digits, _ . and - only, because it is part of the marker in FreshBooks.';
 COMMENT ON COLUMN platform.payment.account_id IS 'The FreshBooks account of the invoice, from platform.invoice.account_id; null only with ap_invoice_id.';
 COMMENT ON COLUMN platform.payment.invoice_id IS 'The invoice, from platform.invoice.invoice_id, when it was made in FreshBooks. Exactly one of invoice_id and ap_invoice_id is set.';
 COMMENT ON COLUMN platform.payment.ap_invoice_id IS 'The invoice when it was made on the platform; such payments never go to FreshBooks.';
@@ -99,7 +99,7 @@ COMMENT ON COLUMN platform.payment.updated_at IS 'When the platform last changed
 
 COMMENT ON TABLE platform.payout IS 'A transfer to the partner''s bank that groups payments, less fees. The platform writes it, members first or in the same transaction.';
 COMMENT ON COLUMN platform.payout.partner_id IS 'Whose payout it is.';
-COMMENT ON COLUMN platform.payout.payout_id IS 'The platform''s id; unique per partner, without spaces and colons.';
+COMMENT ON COLUMN platform.payout.payout_id IS 'The platform''s id; unique per partner; letters, digits, _ . and - only.';
 COMMENT ON COLUMN platform.payout.status IS 'One of the platform''s ten words; only succeeded ones become deposits.';
 COMMENT ON COLUMN platform.payout.currency IS 'ISO 4217 code of net and of every member.';
 COMMENT ON COLUMN platform.payout.net IS 'What arrives at the bank; negative when more was returned than paid.';

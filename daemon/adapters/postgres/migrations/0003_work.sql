@@ -13,6 +13,7 @@ CREATE TABLE sync.push (
     attempts        integer     NOT NULL DEFAULT 0,
     not_before      timestamptz,
     deadline_at     timestamptz,
+    worked_at       timestamptz,
     claimed_at      timestamptz,
     checked_absent  integer     NOT NULL DEFAULT 0,
     fb_payment_id   bigint,
@@ -20,6 +21,7 @@ CREATE TABLE sync.push (
     reason          text,
     detail          text        NOT NULL DEFAULT '',
     choice          text,
+    candidates      bigint[]    NOT NULL DEFAULT '{}',
     created_at      timestamptz NOT NULL DEFAULT now(),
     updated_at      timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (partner_id, kind, subject, generation)

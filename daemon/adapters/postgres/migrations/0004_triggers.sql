@@ -5,7 +5,9 @@ LANGUAGE sql AS $$
     INSERT INTO sync.reread AS r (partner_id, account_id, resource, id, reason, due_at)
     VALUES (partner, account, what, object_id, why, sync.at_once())
     ON CONFLICT (partner_id, account_id, resource, id) DO UPDATE
-        SET due_at = excluded.due_at, reason = excluded.reason, asked = r.asked + 1;
+        SET due_at = excluded.due_at, asked = r.asked + 1,
+            -- What the platform did can be decided from stored facts; any other reason needs FreshBooks and outweighs it.
+            reason = CASE r.reason WHEN 'platform' THEN excluded.reason ELSE r.reason END;
     SELECT pg_notify('syncd_wake', partner || ':reread');
 $$;
 
@@ -23,13 +25,9 @@ BEGIN
     IF why IS NULL THEN
         PERFORM pg_notify('syncd_wake', NEW.partner_id || ':push');
     END IF;
-    -- A push decides its invoice anew; while none can be made, the payment must still lower what is due.
-    IF NEW.invoice_id IS NOT NULL AND (why IS NOT NULL OR NOT EXISTS (
-        SELECT FROM sync.connection
-        WHERE partner_id = NEW.partner_id AND status = 'connected' AND payments_account_id IS NOT NULL
-          AND parked_reason IS NULL AND NOT paused AND NOT disconnecting
-    )) THEN
-        PERFORM sync.ask_reread(NEW.partner_id, NEW.account_id, 'invoices', NEW.invoice_id, 'payment_made');
+    -- What is due falls at once, whether or not FreshBooks can be written now.
+    IF NEW.invoice_id IS NOT NULL THEN
+        PERFORM sync.ask_reread(NEW.partner_id, NEW.account_id, 'invoices', NEW.invoice_id, 'platform');
     END IF;
     RETURN NULL;
 END $$;
@@ -61,7 +59,7 @@ BEGIN
         WHERE partner_id = NEW.partner_id AND kind = 'payment' AND subject = NEW.payment_id AND state IN ('ready', 'waiting');
     END IF;
     IF NEW.invoice_id IS NOT NULL THEN
-        PERFORM sync.ask_reread(NEW.partner_id, NEW.account_id, 'invoices', NEW.invoice_id, 'payment_status');
+        PERFORM sync.ask_reread(NEW.partner_id, NEW.account_id, 'invoices', NEW.invoice_id, 'platform');
     END IF;
     RETURN NULL;
 END $$;

@@ -1,0 +1,150 @@
+"""The pool of connections: bounded, timed, and speaking the core's errors instead of asyncpg's."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+import asyncpg
+import msgspec
+from asyncpg.pool import PoolConnectionProxy
+
+from daemon.core.errors import StoreUnavailable
+from daemon.core.model import PartnerId
+
+Conn: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
+
+_UNAVAILABLE = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,  # shutting down, or the statement was cancelled
+    asyncpg.InsufficientResourcesError,  # disk full, too many connections
+    asyncpg.TransactionRollbackError,  # deadlock, serialization
+    asyncpg.ReadOnlySQLTransactionError,  # a standby answers after a fail-over
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.InternalClientError,
+    OSError,  # TimeoutError is one
+)
+
+
+class Source(Protocol):
+    """Where a store takes its connection from: the pool, or a transaction that is already open."""
+
+    def connection(self) -> AbstractAsyncContextManager[Conn]:
+        """Lend a connection for single statements."""
+        ...
+
+    def transaction(self) -> AbstractAsyncContextManager[Conn]:
+        """Lend a connection with a transaction around it."""
+        ...
+
+    def writing(self, partner_id: PartnerId) -> AbstractAsyncContextManager[Conn]:
+        """Lend a connection with a transaction around it that is its partner's only writer until it ends."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolLimits:
+    """How many connections at most, and how long to wait for one and for an answer on it, in seconds."""
+
+    size: int = 10
+    acquire_timeout_s: float = 10.0
+    command_timeout_s: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Lends connections; whatever makes Postgres unusable for now comes out as StoreUnavailable."""
+
+    _pool: "asyncpg.Pool[asyncpg.Record]"
+    dsn: str
+    limits: PoolLimits
+
+    @staticmethod
+    @asynccontextmanager
+    async def open(dsn: str, limits: PoolLimits | None = None) -> AsyncIterator["Pool"]:
+        """Open a pool that connects when first used, so that it can be opened before Postgres answers."""
+        limits = limits or PoolLimits()
+        pool = asyncpg.create_pool(
+            dsn,
+            min_size=0,
+            max_size=limits.size,
+            timeout=limits.acquire_timeout_s,
+            command_timeout=limits.command_timeout_s,
+            statement_cache_size=256,
+            init=_prepare,
+            server_settings={"application_name": "freshbooks-syncd", "timezone": "UTC", "jit": "off"},
+        )
+        with _translated():
+            _ = await pool
+        try:
+            yield Pool(pool, dsn, limits)
+        finally:
+            pool.terminate()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Conn]:
+        """Lend a connection for single statements. Raises StoreUnavailable."""
+        with _translated():
+            async with self._pool.acquire(timeout=self.limits.acquire_timeout_s) as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Conn]:
+        """Lend a connection with a transaction around it. Raises StoreUnavailable."""
+        async with self.connection() as connection, connection.transaction():
+            yield connection
+
+    @asynccontextmanager
+    async def writing(self, partner_id: PartnerId) -> AsyncIterator[Conn]:
+        """Lend a connection whose transaction is its partner's only writer. Raises StoreUnavailable."""
+        async with self.transaction() as connection:
+            await connection.execute("SELECT sync.lock_partner($1)", partner_id)
+            yield connection
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A transaction that is already open and already its partner's only writer."""
+
+    _connection: Conn
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Conn]:
+        """Lend the transaction's connection."""
+        yield self._connection
+
+    transaction = connection
+
+    @asynccontextmanager
+    async def writing(self, partner_id: PartnerId) -> AsyncIterator[Conn]:  # noqa: ARG002 -- it is the partner's already
+        """Lend the transaction's connection."""
+        yield self._connection
+
+
+async def _prepare(connection: Any) -> None:  # noqa: ANN401 -- asyncpg hands over either of its two connection types
+    await connection.set_type_codec(
+        "jsonb", schema="pg_catalog", encoder=_encode_json, decoder=msgspec.json.decode, format="text"
+    )
+
+
+def _encode_json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except _UNAVAILABLE as error:
+        raise StoreUnavailable(_explain(error)) from error
+    except asyncpg.InterfaceError as error:
+        if "clos" not in str(error):  # a closed connection or pool; anything else is a mistake of ours
+            raise
+        raise StoreUnavailable(_explain(error)) from error
+
+
+def _explain(error: BaseException) -> str:
+    what = "it did not answer in time" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
+    return f"Postgres cannot be used now: {what}"

@@ -1,0 +1,68 @@
+"""What decisions, people and the operator change about pushes that nobody is working on."""
+
+from collections.abc import Sequence
+
+from daemon.adapters.postgres import queries
+from daemon.adapters.postgres.pool import Conn
+from daemon.core.model import PartnerId, PaymentId, Push, Scope
+
+_SQL = queries.load("pushes")
+
+
+async def change_pushes(connection: Conn, scope: Scope, pushes: Sequence[Push]) -> None:
+    """Store pushes as a decision gave them; their fences, claims and choices stay."""
+    if pushes:
+        await connection.execute(
+            _SQL["change"],
+            scope.partner_id,
+            [push.payment_id for push in pushes],
+            [push.generation for push in pushes],
+            [push.state.value for push in pushes],
+            [push.reason.value if push.reason else None for push in pushes],
+            [push.detail for push in pushes],
+            [push.fb_payment_id for push in pushes],
+            [push.recorded_amount for push in pushes],
+            [push.not_before for push in pushes],
+        )
+
+
+async def open_pushes(connection: Conn, scope: Scope, pushes: Sequence[Push]) -> None:
+    """Open new generations; one that is there already stays as it is (W2)."""
+    if pushes:
+        await connection.execute(
+            _SQL["open"],
+            scope.partner_id,
+            scope.account_id,
+            [push.payment_id for push in pushes],
+            [push.generation for push in pushes],
+            [push.state.value for push in pushes],
+            [push.marker for push in pushes],
+        )
+        await notify(connection, scope.partner_id, "push")
+
+
+async def wake_pushes(connection: Conn, scope: Scope, payment_ids: Sequence[PaymentId]) -> None:
+    """Make what waited, or stopped for a reason that is gone, due at once."""
+    if payment_ids:
+        await connection.execute(_SQL["wake"], scope.partner_id, list(payment_ids))
+        await notify(connection, scope.partner_id, "push")
+
+
+async def notify(connection: Conn, partner_id: PartnerId, kind: str) -> None:
+    """Wake the partner's supervisor when this transaction commits; `kind` is `push`, `reread` or `connection`."""
+    await connection.execute(_SQL["notify"], partner_id, kind)
+
+
+async def audit(  # noqa: PLR0913 -- one argument per column of the log
+    connection: Conn,
+    partner_id: PartnerId,
+    *,
+    who: str,
+    what: str,
+    subject: str,
+    before: dict[str, object] | None = None,
+    after: dict[str, object] | None = None,
+    why: str = "",
+) -> None:
+    """Append to the audit log (T2)."""
+    await connection.execute(_SQL["audit"], partner_id, who, what, subject, before, after, why)

@@ -1,0 +1,171 @@
+"""What the push lane stores: claims with their fence, sends, outcomes, and what people choose (W4, W5)."""
+
+from datetime import datetime
+
+import asyncpg
+
+from daemon.adapters.postgres import queries
+from daemon.adapters.postgres.invoice_context import load_contexts
+from daemon.adapters.postgres.invoice_merge import merge_decisions
+from daemon.adapters.postgres.pool import Conn, Source
+from daemon.adapters.postgres.push_changes import audit, notify
+from daemon.adapters.postgres.push_rows import push_of
+from daemon.adapters.postgres.reread_queue import queue_invoices
+from daemon.core.errors import FenceLost
+from daemon.core.exchange import Claim, DecideInvoice, InvoiceRead
+from daemon.core.model import (
+    Choice,
+    FbPaymentId,
+    InvoiceContext,
+    InvoiceId,
+    Link,
+    PaymentId,
+    Push,
+    PushState,
+    Scope,
+)
+
+_SQL = queries.load("pushes")
+_OURSELVES = "freshbooks-syncd"
+
+
+class PushStore:
+    """Every write about a claimed push carries the claim's fence and raises FenceLost when it is lost."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    async def claim(self, scope: Scope, now: datetime, deadline_at: datetime) -> Claim | None:
+        """Claim the oldest due push, whatever its open state; committed before anything is sent (W4).
+
+        Order per invoice is kept: an invoice with a push in flight yields none. The state stays as it was: one that is
+        still `sending` was cut off between the request and its record.
+        """
+        async with self._source.transaction() as connection:
+            row = await connection.fetchrow(_SQL["claim"], scope.partner_id, scope.account_id, now, deadline_at)
+            if row is None:
+                return None
+            push, invoice_id = push_of(row), InvoiceId(row["invoice_id"])
+            contexts = await load_contexts(connection, scope, [invoice_id])
+        context = contexts[invoice_id]
+        return Claim(
+            scope=scope,
+            link=_link_of(push.payment_id, context),
+            push=push,
+            fence=push.fence,
+            first=push.claimed_at is None,
+            invoice_id=invoice_id,
+            context=context,
+        )
+
+    async def next_push_at(self, scope: Scope, now: datetime) -> datetime | None:
+        """Tell when the earliest open push becomes due, or None when none is open; a time long past means at once."""
+        async with self._source.connection() as connection:
+            found: datetime | None = await connection.fetchval(_SQL["next_at"], scope.partner_id, scope.account_id, now)
+        return found
+
+    async def begin_send(self, claim: Claim, deadline_at: datetime) -> Push:
+        """Fence the send: state `sending`, this attempt counted, a fresh deadline; committed. Raises FenceLost."""
+        async with self._source.connection() as connection:
+            row = await connection.fetchrow(
+                _SQL["begin_send"],
+                claim.scope.partner_id,
+                claim.push.payment_id,
+                claim.push.generation,
+                claim.fence,
+                claim.scope.account_id,
+                deadline_at,
+            )
+        if row is None:
+            raise FenceLost(f"payment {claim.push.payment_id} is no longer ours to send")
+        return push_of(row)
+
+    async def record(self, claim: Claim, push: Push, decide: DecideInvoice | None = None) -> None:
+        """Store what became of a claimed push and, with `decide`, what it does to its invoice, in one transaction.
+
+        Ends the claim, except in state `sending`. A choice that a person made meanwhile stands. Raises FenceLost.
+        """
+        async with self._source.writing(claim.scope.partner_id) as connection:
+            await _store(connection, claim, push)
+            if push.state is PushState.DONE:
+                await _audit_record(connection, claim, push)
+            if decide is not None:
+                contexts = await load_contexts(connection, claim.scope, [claim.invoice_id])
+                read = InvoiceRead(id=claim.invoice_id, decide=decide)
+                await merge_decisions(connection, claim.scope, contexts, [read])
+
+    async def choose(
+        self, scope: Scope, payment_id: PaymentId, choice: Choice, fb_payment_id: FbPaymentId | None, who: str
+    ) -> None:
+        """Store what a person decided, audited, make the push due and have its invoice decided anew.
+
+        A push that is on its way or unknown is looked up first, whatever was chosen. Raises LookupError for an unknown
+        payment.
+        """
+        async with self._source.writing(scope.partner_id) as connection:
+            row = await connection.fetchrow(_SQL["latest"], scope.partner_id, payment_id)
+            if row is None:
+                raise LookupError(f"partner {scope.partner_id} has no payment {payment_id}")
+            await connection.execute(
+                _SQL["choose"], scope.partner_id, payment_id, row["generation"], choice.value, fb_payment_id
+            )
+            await audit(
+                connection,
+                scope.partner_id,
+                who=who,
+                what=f"chose {choice.value}",
+                subject=f"payment/{payment_id}",
+                before={"choice": row["choice"], "state": row["state"], "reason": row["reason"]},
+                after={"choice": choice.value, "fb_payment_id": fb_payment_id},
+            )
+            if row["invoice_id"] is not None:
+                await queue_invoices(connection, scope, [InvoiceId(row["invoice_id"])], "platform")
+            await notify(connection, scope.partner_id, "push")
+
+
+async def _store(connection: Conn, claim: Claim, push: Push) -> None:
+    before = claim.push.choice
+    stored: asyncpg.Record | None = await connection.fetchrow(
+        _SQL["record"],
+        claim.scope.partner_id,
+        push.payment_id,
+        push.generation,
+        claim.fence,
+        push.state.value,
+        push.attempts,
+        push.not_before,
+        push.deadline_at,
+        push.checked_absent,
+        push.fb_payment_id,
+        push.recorded_amount,
+        push.reason.value if push.reason else None,
+        push.detail,
+        push.choice.value if push.choice else None,
+        list(push.candidates),
+        before.value if before else None,
+    )
+    if stored is None:
+        raise FenceLost(f"payment {push.payment_id} is no longer ours to record")
+
+
+async def _audit_record(connection: Conn, claim: Claim, push: Push) -> None:
+    after: dict[str, object] = {
+        "fb_payment_id": push.fb_payment_id,
+        "invoice_id": claim.invoice_id,
+        "amount": str(push.recorded_amount),
+        "currency": claim.link.payment.currency,
+        "marker": push.marker,
+    }
+    await audit(
+        connection,
+        claim.scope.partner_id,
+        who=_OURSELVES,
+        what="payment recorded in FreshBooks",
+        subject=f"payment/{push.payment_id}",
+        after=after,
+        why=push.reason.value if push.reason else "paid on the platform",
+    )
+
+
+def _link_of(payment_id: PaymentId, context: InvoiceContext) -> Link:
+    return next(link for link in context.links if link.payment.id == payment_id)

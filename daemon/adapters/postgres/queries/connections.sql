@@ -1,0 +1,175 @@
+-- name: partners
+SELECT partner_id FROM sync.connection WHERE status <> 'not_connected' ORDER BY partner_id
+
+-- name: load
+SELECT c.partner_id, c.status, c.account_id, c.parked_reason, c.disconnecting, c.paused, c.timezone, c.epoch, c.business_uuid,
+       c.payments_account_id IS NOT NULL AS accounts_chosen, c.sync_asked_at, t.expires_at
+FROM sync.connection c
+LEFT JOIN sync.token t USING (partner_id)
+WHERE c.partner_id = $1
+
+-- name: cursors
+SELECT value FROM sync.cursor WHERE partner_id = $1 AND account_id = $2 ORDER BY feed
+
+-- name: mark_connected
+UPDATE sync.connection SET status = 'connected', connected_at = $3, updated_at = now()
+WHERE partner_id = $1 AND account_id = $2 AND status = 'pending'
+RETURNING partner_id
+
+-- name: park
+UPDATE sync.connection SET parked_reason = $3, parked_at = coalesce(parked_at, $4), updated_at = now()
+WHERE partner_id = $1 AND account_id = $2 AND status <> 'not_connected' AND parked_reason IS DISTINCT FROM $3
+RETURNING partner_id
+
+-- name: unpark
+UPDATE sync.connection SET parked_reason = NULL, parked_at = NULL, updated_at = now()
+WHERE partner_id = $1 AND account_id = $2 AND parked_reason IS NOT NULL
+RETURNING partner_id
+
+-- name: disconnected
+UPDATE sync.connection
+SET status = 'not_connected', disconnecting = false, disconnected_at = $2, parked_reason = NULL, parked_at = NULL,
+    sync_asked_at = NULL, updated_at = now()
+WHERE partner_id = $1 AND status <> 'not_connected'
+RETURNING partner_id
+
+-- name: forget_tokens
+DELETE FROM sync.token WHERE partner_id = $1
+
+-- name: add_event
+INSERT INTO platform.event (partner_id, kind, subject, data) VALUES ($1, $2, 'connection', $3)
+
+-- name: add_run
+INSERT INTO sync.run (partner_id, account_id, feed, stage, began_at, finished_at, outcome, pages, changed)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+
+-- name: mark_run
+UPDATE sync.connection
+SET last_attempt_at = greatest(last_attempt_at, $3), last_success_at = greatest(last_success_at, $4),
+    invoices_as_of = greatest(invoices_as_of, $5)
+WHERE partner_id = $1 AND account_id = $2
+
+-- name: former
+SELECT account_id, business_name, disconnecting FROM sync.connection
+WHERE partner_id = $1 AND account_id IS NOT NULL
+
+-- name: connect
+-- The unique index refuses an account that another partner has connected; the last line, other books than before.
+INSERT INTO sync.connection AS c
+    (partner_id, status, account_id, business_id, business_uuid, business_name, timezone, role, findings, epoch, consented_at)
+VALUES ($1, 'pending', $2, $3, $4, $5, coalesce(nullif($6, ''), 'America/New_York'), $7, $8, 1, $9)
+ON CONFLICT (partner_id) DO UPDATE
+    SET status = CASE c.status WHEN 'connected' THEN c.status ELSE 'pending' END,
+        account_id = excluded.account_id, business_id = excluded.business_id, business_uuid = excluded.business_uuid,
+        business_name = excluded.business_name, timezone = excluded.timezone, role = excluded.role,
+        findings = excluded.findings, epoch = c.epoch + 1, consented_at = excluded.consented_at,
+        parked_reason = NULL, parked_at = NULL, disconnecting = false, disconnected_at = NULL, updated_at = now()
+    WHERE c.account_id IS NULL OR c.account_id = excluded.account_id
+RETURNING epoch
+
+-- name: store_tokens
+INSERT INTO sync.token AS t (partner_id, generation, access_token, refresh_token, expires_at, scope)
+VALUES ($1, 1, $2, $3, $4, $5)
+ON CONFLICT (partner_id) DO UPDATE
+    SET generation = t.generation + 1, access_token = excluded.access_token, refresh_token = excluded.refresh_token,
+        expires_at = excluded.expires_at, scope = excluded.scope, updated_at = now()
+
+-- name: load_tokens
+SELECT generation, access_token, refresh_token, expires_at, scope FROM sync.token WHERE partner_id = $1
+
+-- name: replace_tokens
+UPDATE sync.token
+SET generation = generation + 1, access_token = $3, refresh_token = $4, expires_at = $5, scope = $6, updated_at = now()
+WHERE partner_id = $1 AND generation = $2
+RETURNING generation
+
+-- name: reseal_tokens
+UPDATE sync.token SET access_token = $3, refresh_token = $4, updated_at = now()
+WHERE partner_id = $1 AND generation = $2
+RETURNING generation
+
+-- name: token_partners
+SELECT partner_id FROM sync.token ORDER BY partner_id
+
+-- name: drop_old_states
+DELETE FROM sync.oauth_state WHERE created_at < $1
+
+-- name: begin_consent
+INSERT INTO sync.oauth_state (state_hash, partner_id, session_hash, verifier, created_at) VALUES ($1, $2, $3, $4, $5)
+
+-- name: use_consent
+UPDATE sync.oauth_state SET used_at = $2 WHERE state_hash = $1 AND used_at IS NULL
+RETURNING partner_id, session_hash, verifier, created_at
+
+-- name: save_choice
+INSERT INTO sync.consent
+    (partner_id, session_hash, offer, access_token, refresh_token, token_expires_at, scope, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+ON CONFLICT (partner_id) DO UPDATE
+    SET session_hash = excluded.session_hash, offer = excluded.offer, access_token = excluded.access_token,
+        refresh_token = excluded.refresh_token, token_expires_at = excluded.token_expires_at, scope = excluded.scope,
+        expires_at = excluded.expires_at, created_at = now()
+
+-- name: pending_choice
+SELECT session_hash, offer, access_token, refresh_token, token_expires_at, scope, expires_at
+FROM sync.consent WHERE partner_id = $1
+
+-- name: drop_choice
+DELETE FROM sync.consent WHERE partner_id = $1
+
+-- name: ask_disconnect
+UPDATE sync.connection SET disconnecting = true, updated_at = now()
+WHERE partner_id = $1 AND status <> 'not_connected' AND NOT disconnecting
+RETURNING account_id, business_name
+
+-- name: ask_sync
+UPDATE sync.connection SET sync_asked_at = $2, updated_at = now()
+WHERE partner_id = $1 AND status <> 'not_connected' AND NOT disconnecting
+RETURNING account_id
+
+-- name: pause
+UPDATE sync.connection SET paused = $2, updated_at = now()
+WHERE partner_id = $1 AND paused <> $2
+RETURNING account_id
+
+-- name: set_options
+UPDATE sync.connection SET options = options || $2, updated_at = now()
+WHERE partner_id = $1
+RETURNING options
+
+-- name: account_choice
+SELECT payments_account_id, deposits_account_id, fees_account_id, record_deposits
+FROM sync.connection
+WHERE partner_id = $1 AND payments_account_id IS NOT NULL AND deposits_account_id IS NOT NULL
+
+-- name: save_account_choice
+UPDATE sync.connection
+SET payments_account_id = $2, deposits_account_id = $3, fees_account_id = $4, record_deposits = $5, updated_at = now()
+WHERE partner_id = $1
+RETURNING account_id
+
+-- name: wake_for_accounts
+UPDATE sync.push SET not_before = sync.at_once(), updated_at = now()
+WHERE partner_id = $1 AND account_id = $2 AND state = 'waiting' AND reason = 'no_accounts'
+
+-- name: reset
+UPDATE sync.connection
+SET status = 'not_connected', account_id = NULL, disconnecting = false, disconnected_at = $2, parked_reason = NULL,
+    parked_at = NULL, payments_account_id = NULL, deposits_account_id = NULL, fees_account_id = NULL,
+    record_deposits = false, sync_asked_at = NULL, invoices_as_of = NULL, epoch = epoch + 1, updated_at = now()
+WHERE partner_id = $1
+RETURNING (SELECT b.account_id FROM sync.connection b WHERE b.partner_id = $1) AS account_id
+
+-- name: open_session
+INSERT INTO sync.session (session_hash, partner_id, csrf, created_at, expires_at)
+SELECT $1, partner_id, $3, $4, $5 FROM platform.partner WHERE partner_id = $2
+RETURNING partner_id
+
+-- name: drop_old_sessions
+DELETE FROM sync.session WHERE expires_at < $1
+
+-- name: find_session
+SELECT session_hash, partner_id, csrf, expires_at FROM sync.session WHERE session_hash = $1 AND expires_at > $2
+
+-- name: close_session
+DELETE FROM sync.session WHERE session_hash = $1

@@ -1,0 +1,118 @@
+-- name: change
+-- What a decision makes of pushes that are at rest; claims, fences and choices are not its to change.
+UPDATE sync.push AS p
+SET state = n.state, reason = n.reason, detail = n.detail, fb_payment_id = n.fb_payment_id,
+    recorded_amount = n.recorded_amount, not_before = n.not_before, updated_at = now()
+FROM unnest($2::text[], $3::integer[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::numeric[], $9::timestamptz[])
+     AS n (subject, generation, state, reason, detail, fb_payment_id, recorded_amount, not_before)
+WHERE p.partner_id = $1 AND p.kind = 'payment' AND p.subject = n.subject AND p.generation = n.generation
+
+-- name: open
+INSERT INTO sync.push (partner_id, kind, subject, generation, account_id, invoice_id, state, marker)
+SELECT $1, 'payment', n.subject, n.generation, $2, p.invoice_id, n.state, n.marker
+FROM unnest($3::text[], $4::integer[], $5::text[], $6::text[]) AS n (subject, generation, state, marker)
+JOIN platform.payment p ON p.partner_id = $1 AND p.payment_id = n.subject
+ON CONFLICT (partner_id, kind, subject, generation) DO NOTHING
+
+-- name: wake
+UPDATE sync.push SET state = CASE state WHEN 'needs_person' THEN 'ready' ELSE state END,
+    not_before = sync.at_once(), updated_at = now()
+WHERE partner_id = $1 AND kind = 'payment' AND subject = ANY ($2::text[]) AND state IN ('waiting', 'needs_person')
+
+-- name: claim
+-- The oldest due push. One in flight on the same invoice goes first, then what is ready and older; a push that another
+-- process is about to claim is skipped, and those behind it wait with it.
+UPDATE sync.push AS p
+SET fence = fence + 1, worked_at = $3, deadline_at = $4, updated_at = now()
+WHERE (partner_id, kind, subject, generation) = (
+    SELECT c.partner_id, c.kind, c.subject, c.generation FROM sync.push c
+    WHERE c.partner_id = $1 AND c.account_id = $2 AND c.kind = 'payment'
+      AND c.state IN ('ready', 'sending', 'uncertain', 'waiting')
+      AND (c.deadline_at IS NULL OR c.deadline_at <= $3)
+      AND CASE c.state WHEN 'waiting' THEN c.not_before <= $3 ELSE coalesce(c.not_before <= $3, true) END
+      AND NOT EXISTS (
+          SELECT FROM sync.push b
+          WHERE b.partner_id = c.partner_id AND b.account_id = c.account_id AND b.kind = 'payment'
+            AND b.state IN ('ready', 'sending', 'uncertain', 'waiting')
+            AND b.invoice_id = c.invoice_id AND (b.subject, b.generation) <> (c.subject, c.generation)
+            AND (b.deadline_at > $3
+                 OR b.state IN ('sending', 'uncertain')
+                    AND (c.state IN ('ready', 'waiting') OR (b.created_at, b.subject) < (c.created_at, c.subject))
+                 OR b.state = 'ready' AND c.state IN ('ready', 'waiting')
+                    AND (b.created_at, b.subject) < (c.created_at, c.subject)))
+    ORDER BY c.created_at, c.subject
+    LIMIT 1
+    FOR UPDATE SKIP LOCKED
+)
+RETURNING p.*
+
+-- name: next_at
+-- When the earliest push that nothing stands before becomes due.
+SELECT min(greatest(c.deadline_at, coalesce(c.not_before, sync.at_once())))
+FROM sync.push c
+WHERE c.partner_id = $1 AND c.account_id = $2 AND c.kind = 'payment'
+  AND c.state IN ('ready', 'sending', 'uncertain', 'waiting')
+  AND (c.state <> 'waiting' OR c.not_before IS NOT NULL)
+  AND NOT EXISTS (
+      SELECT FROM sync.push b
+      WHERE b.partner_id = c.partner_id AND b.account_id = c.account_id AND b.kind = 'payment'
+        AND b.state IN ('ready', 'sending', 'uncertain', 'waiting')
+        AND b.invoice_id = c.invoice_id AND (b.subject, b.generation) <> (c.subject, c.generation)
+        AND (b.deadline_at > $3 AND coalesce(c.deadline_at <= $3, true)
+             OR b.state IN ('sending', 'uncertain')
+                AND (c.state IN ('ready', 'waiting') OR (b.created_at, b.subject) < (c.created_at, c.subject))
+             OR b.state = 'ready' AND c.state IN ('ready', 'waiting')
+                AND (b.created_at, b.subject) < (c.created_at, c.subject)))
+
+-- name: begin_send
+UPDATE sync.push
+SET state = 'sending', deadline_at = $6, claimed_at = coalesce(claimed_at, worked_at), attempts = attempts + 1,
+    updated_at = now()
+WHERE partner_id = $1 AND kind = 'payment' AND subject = $2 AND generation = $3 AND fence = $4
+  AND state IN ('ready', 'waiting', 'uncertain', 'sending') AND account_id = $5
+RETURNING *
+
+-- name: record
+-- $16 is the choice the claim was made with: a newer one by a person stands, and makes the push due.
+-- A push that is done keeps the end of its claim: a snapshot begun later must show it.
+UPDATE sync.push
+SET state = CASE WHEN choice IS DISTINCT FROM $16 AND $5 = 'needs_person' THEN 'ready' ELSE $5 END,
+    attempts = $6,
+    not_before = CASE WHEN choice IS DISTINCT FROM $16 AND $5 IN ('needs_person', 'waiting') THEN sync.at_once()
+                      ELSE $7::timestamptz END,
+    deadline_at = CASE $5 WHEN 'done' THEN deadline_at WHEN 'sending' THEN $8::timestamptz END,
+    checked_absent = $9,
+    fb_payment_id = coalesce($10, CASE WHEN choice IS DISTINCT FROM $16 THEN fb_payment_id END),
+    recorded_amount = $11, reason = $12, detail = $13,
+    choice = CASE WHEN choice IS DISTINCT FROM $16 THEN choice ELSE $14 END,
+    candidates = $15,
+    updated_at = now()
+WHERE partner_id = $1 AND kind = 'payment' AND subject = $2 AND generation = $3 AND fence = $4
+RETURNING generation
+
+-- name: latest
+SELECT * FROM sync.push
+WHERE partner_id = $1 AND kind = 'payment' AND subject = $2
+ORDER BY generation DESC
+LIMIT 1
+FOR UPDATE
+
+-- name: choose
+UPDATE sync.push
+SET choice = $4, attempts = 0, checked_absent = CASE WHEN state IN ('sending', 'uncertain') THEN checked_absent ELSE 0 END,
+    fb_payment_id = coalesce($5, fb_payment_id),
+    state = CASE state WHEN 'needs_person' THEN 'ready' ELSE state END,
+    not_before = CASE WHEN state IN ('needs_person', 'waiting', 'ready') THEN sync.at_once() ELSE not_before END,
+    updated_at = now()
+WHERE partner_id = $1 AND kind = 'payment' AND subject = $2 AND generation = $3
+
+-- name: cancel_unsent
+UPDATE sync.push
+SET state = 'cancelled', reason = $2, fence = fence + 1, deadline_at = NULL, not_before = NULL, updated_at = now()
+WHERE partner_id = $1 AND state IN ('ready', 'waiting', 'needs_person') AND fb_payment_id IS NULL
+
+-- name: audit
+INSERT INTO sync.audit (partner_id, who, what, subject, before, after, why) VALUES ($1, $2, $3, $4, $5, $6, $7)
+
+-- name: notify
+SELECT pg_notify('syncd_wake', $1 || ':' || $2)

@@ -1,0 +1,24 @@
+"""All of Postgres that the actors use, in one value: the stores share one pool."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+
+from daemon.adapters.postgres.connection_store import ConnectionStore
+from daemon.adapters.postgres.listener import Listener
+from daemon.adapters.postgres.pool import Pool
+from daemon.adapters.postgres.pull_store import PullStore
+from daemon.adapters.postgres.push_store import PushStore
+from daemon.core.model import PartnerId
+
+
+class PostgresStore(PullStore, PushStore, ConnectionStore):
+    """Fulfils `actors.ports.Store`. `sleep` is the clock's, for the listener's retries."""
+
+    def __init__(self, pool: Pool, sleep: Callable[[float], Awaitable[None]]) -> None:
+        super().__init__(pool)
+        self._pool = pool
+        self._sleep = sleep
+
+    def wakes(self) -> AbstractAsyncContextManager[AsyncIterator[tuple[PartnerId, str]]]:
+        """Listen for work: (partner, `push` | `reread` | `connection`); survives a lost connection."""
+        return Listener(self._pool.dsn, self.partners, self._sleep).wakes()
