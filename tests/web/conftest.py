@@ -10,13 +10,22 @@ from datetime import timedelta
 import aiohttp
 import pytest
 from aiohttp import web
+from multidict import CIMultiDictProxy
 
 from daemon.adapters.http.context import Dashboard
 from daemon.adapters.http.links import sign_link
 from daemon.adapters.http.public import RUNNER_LIMITS, build_public_app
 from daemon.adapters.http.sse import Hub
 from daemon.core.model import PartnerId
-from tests.web.fakes import MemoryAccounts, MemoryConsent, MemoryDesk, MemoryPlatform, MemorySessions, StillClock
+from tests.web.fakes import (
+    MemoryAccounts,
+    MemoryChoices,
+    MemoryConsent,
+    MemoryDesk,
+    MemoryPlatform,
+    MemorySessions,
+    StillClock,
+)
 from tests.web.rows import PARTNER
 
 KEYS = {"k1": "a-secret-of-the-platform"}
@@ -31,6 +40,7 @@ class Site:
     sessions: MemorySessions
     consent: MemoryConsent
     desk: MemoryDesk
+    choices: MemoryChoices
     accounts: MemoryAccounts
     platform: MemoryPlatform
     hub: Hub
@@ -53,7 +63,7 @@ class Site:
 @dataclass
 class Answer:
     status: int
-    headers: aiohttp.typedefs.CIMultiDictProxy[str]
+    headers: CIMultiDictProxy[str]
     text: str
 
     @property
@@ -106,6 +116,7 @@ async def serve(*, demo: bool = True, public_url: str | None = None) -> AsyncIte
             sessions=MemorySessions(),
             consent=MemoryConsent(),
             desk=MemoryDesk(),
+            choices=MemoryChoices(),
             accounts=MemoryAccounts(),
             platform=MemoryPlatform(),
             hub=Hub(),
@@ -119,6 +130,7 @@ async def serve(*, demo: bool = True, public_url: str | None = None) -> AsyncIte
                 sessions=site.sessions,
                 consent=site.consent,
                 desk=site.desk,
+                choices=site.choices,
                 accounts=site.accounts,
                 hub=site.hub,
                 platform=site.platform if demo else None,

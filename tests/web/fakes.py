@@ -1,11 +1,15 @@
 """The dashboard's ports in memory: what the pages show is what a test put there, and what they did can be looked up."""
 
+# ruff: noqa: ARG002  (a port in memory heeds only what some test looks at)
+
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 import anyio
 
+from daemon.core import choices
 from daemon.core.account_rules import account_options, check_accounts
 from daemon.core.consent import (
     AccountChoice,
@@ -34,7 +38,18 @@ from daemon.core.desk import (
     PaymentRow,
 )
 from daemon.core.errors import StoreUnavailable
-from daemon.core.model import AccountId, FbPaymentId, InvoiceId, LedgerAccount, PartnerId, PaymentId, PaymentStatus
+from daemon.core.exchange import Reread
+from daemon.core.model import (
+    AccountId,
+    Choice,
+    FbPaymentId,
+    InvoiceId,
+    LedgerAccount,
+    PartnerId,
+    PaymentId,
+    PaymentStatus,
+    Scope,
+)
 from tests.web.rows import BANK, FEES, NOW, OTHER, PARTNER, PETTY_CASH, UNDEPOSITED, make_module
 
 
@@ -50,7 +65,7 @@ class StillClock:
     def advance(self, by: timedelta) -> None:
         self.time += by
 
-    async def sleep(self, seconds: float) -> None:  # noqa: ARG002  # time stands still here
+    async def sleep(self, seconds: float) -> None:
         await anyio.lowlevel.checkpoint()
 
 
@@ -151,7 +166,6 @@ class MemoryDesk:
     next_cursor: str | None = None
     asked: list[InvoiceQuery | PaymentQuery | IssueQuery] = field(default_factory=list)
     synced: list[str] = field(default_factory=list)
-    acted: list[tuple[int, str, FbPaymentId | None]] = field(default_factory=list)
     is_down: bool = False
 
     async def module(self, partner_id: PartnerId) -> Module | None:
@@ -186,38 +200,49 @@ class MemoryDesk:
         self.synced.append(partner_id)
         return True
 
-    async def act_on_issue(
-        self,
-        partner_id: PartnerId,
-        issue_id: int,
-        action: str,
-        fb_payment_id: FbPaymentId | None,
-        who: str,
-        now: datetime,
-    ) -> bool:
-        offered = any(row.issue_id == issue_id and action in row.actions for row in self.issue_rows)
-        if partner_id != PARTNER or not offered:
-            return False
-        self.acted.append((issue_id, action, fb_payment_id))
-        return True
+    async def issue(self, partner_id: PartnerId, issue_id: int) -> IssueRow | None:
+        return next((row for row in self.issue_rows if partner_id == PARTNER and row.issue_id == issue_id), None)
 
     def _check(self) -> None:
         if self.is_down:
             raise StoreUnavailable("Postgres is away")
 
 
+class MemoryChoices:
+    """Takes every decision, and remembers it."""
+
+    def __init__(self) -> None:
+        self.chosen: list[tuple[Scope, PaymentId, Choice, FbPaymentId | None]] = []
+        self.taken: list[InvoiceId] = []
+        self.reread: list[Reread] = []
+        self.refused: choices.NotOffered | None = None
+
+    async def choose(
+        self, scope: Scope, payment_id: PaymentId, choice: Choice, fb_payment_id: FbPaymentId | None, who: str
+    ) -> choices.NotOffered | None:
+        self.chosen.append((scope, payment_id, choice, fb_payment_id))
+        return self.refused
+
+    async def take_freshbooks_version(self, scope: Scope, invoice_id: InvoiceId, who: str) -> choices.NotOffered | None:
+        self.taken.append(invoice_id)
+        return self.refused
+
+    async def ask_reread(self, scope: Scope, rereads: Sequence[Reread]) -> None:
+        self.reread.extend(rereads)
+
+
 class MemoryPlatform:
     def __init__(self) -> None:
-        self.paid: list[tuple[PartnerId, InvoiceId, Decimal, str, str]] = []
+        self.paid: list[tuple[PartnerId, InvoiceId, Decimal, str]] = []
         self.moved: list[tuple[PartnerId, PaymentId, PaymentStatus]] = []
 
     async def partners(self) -> list[tuple[PartnerId, str]]:
         return [(PARTNER, "Northwind IT Services"), (OTHER, "Contoso")]
 
     async def pay(
-        self, partner_id: PartnerId, invoice_id: InvoiceId, amount: Decimal, currency: str, method: str, now: datetime
-    ) -> PaymentId:
-        self.paid.append((partner_id, invoice_id, amount, currency, method))
+        self, partner_id: PartnerId, invoice_id: InvoiceId, amount: Decimal, method: str, now: datetime
+    ) -> PaymentId | None:
+        self.paid.append((partner_id, invoice_id, amount, method))
         return PaymentId(f"pay_{len(self.paid)}")
 
     async def set_status(

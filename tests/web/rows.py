@@ -181,7 +181,7 @@ def make_line(**changes: Any) -> LineItem:
     row = LineItem(
         name="Managed workstation",
         description="Monitoring and patching, per seat",
-        quantity=Decimal("25"),
+        quantity=Decimal(25),
         unit_cost=Decimal("45.00"),
         amount=Decimal("1125.00"),
         tax_name1="Sales tax",

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from daemon.adapters.http.ports import AccountSetup, Clock, ConsentFlow, Desk, PlatformDesk, Session, Sessions
+from daemon.adapters.http.ports import AccountSetup, Choices, Clock, ConsentFlow, Desk, PlatformDesk, Session, Sessions
 from daemon.adapters.http.sse import Hub
 
 
@@ -13,8 +13,9 @@ from daemon.adapters.http.sse import Hub
 class Dashboard:
     """Everything that the public listener was given.
 
-    `public_url` is how browsers reach it (scheme, host, port). `link_keys` are the secrets of signed links by key id; any of them
-    is accepted, so that keys can be rotated. `platform` is set in the demo only: with it the pages can act as a customer would.
+    `public_url` is how browsers reach it (scheme, host, port). `link_keys` are the secrets of signed links by key id;
+    any of them is accepted, so that keys can be rotated. `platform` is set in the demo only: with it the pages can act
+    as a customer would.
     """
 
     public_url: str
@@ -23,6 +24,7 @@ class Dashboard:
     sessions: Sessions
     consent: ConsentFlow
     desk: Desk
+    choices: Choices
     accounts: AccountSetup
     hub: Hub
     platform: PlatformDesk | None = None

@@ -1,4 +1,4 @@
-"""The internal listener, for the service manager and Prometheus: liveness, readiness and metrics, without a secret among them."""
+"""The internal listener, for the service manager and Prometheus: liveness, readiness and metrics, and no secret."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Health(Protocol):
         ...
 
 
-HEALTH: web.AppKey[Health] = web.AppKey("health", Health)  # type: ignore[type-abstract]  # a Protocol is a fine key
+HEALTH: web.AppKey[Health] = web.AppKey("health", Health)
 REGISTRY = web.AppKey("registry", CollectorRegistry)
 
 routes = web.RouteTableDef()

@@ -1,4 +1,4 @@
-"""The short-lived link by which the platform brings a partner into the dashboard, signed with a shared key (HMAC-SHA256)."""
+"""The short-lived link by which the platform brings a partner in, signed with a shared key (HMAC-SHA256)."""
 
 import hashlib
 import hmac
@@ -29,7 +29,7 @@ def sign_link(public_url: str, partner_id: PartnerId, expires_at: datetime, *, k
 
 
 def check_link(query: Mapping[str, str], keys: Mapping[str, str], now: datetime) -> PartnerId:
-    """Tell whom a followed link signs in. Raises LinkRefused: unsigned, signed by no key of ours, expired or long-lived."""
+    """Tell whom a followed link signs in. Raises LinkRefused: not signed by a key of ours, expired, or long-lived."""
     partner, exp, sig = (query.get(name, "") for name in ("partner", "exp", "sig"))
     key_id, _, mac = sig.partition(".")
     secret = keys.get(key_id)

@@ -1,4 +1,4 @@
-"""What the FreshBooks module shows, worked out from its row: status words, progress, ETA, and each item's last and next sync."""
+"""What the FreshBooks module shows, worked out from its row: status, progress, ETA, each item's last and next sync."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,7 +16,7 @@ _PAGES_FOR_AN_ETA = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far the initial sync has come (C3). `left` is the expected time to its end, None while nothing can be said."""
+    """How far the initial sync has come (C3). `left` is the expected time to its end, None while nobody can say."""
 
     percent: int
     stage: str

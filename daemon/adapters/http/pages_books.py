@@ -12,7 +12,7 @@ from daemon.adapters.http.context import DASHBOARD
 from daemon.adapters.http.pages_connect import find_module
 from daemon.adapters.http.rendering import find_zone, page
 from daemon.adapters.http.security import session_of
-from daemon.core.desk import InvoiceDetail, InvoiceQuery, Module, PaymentQuery
+from daemon.core.desk import DESK_PAGE_ROWS_MAX, InvoiceDetail, InvoiceQuery, IssueQuery, Module, PaymentQuery
 from daemon.core.model import InvoiceId, PaymentStatus
 
 SEARCH_CHARACTERS_MAX = 100
@@ -58,7 +58,15 @@ async def payments(request: web.Request) -> web.Response:
         after=request.query.get("after"),
     )
     listed = await read_list(dashboard.desk.payments(session.partner_id, query))
-    values = {"module": module, "listed": listed, "query": query, "next": next_page(request, listed.after)}
+    # A payment with an open issue stands there, whatever its push says (W8).
+    issues = await dashboard.desk.issues(session.partner_id, IssueQuery(limit=DESK_PAGE_ROWS_MAX))
+    values = {
+        "module": module,
+        "listed": listed,
+        "issues": issues.rows,
+        "query": query,
+        "next": next_page(request, listed.after),
+    }
     return page(request, "payments.html", values)
 
 

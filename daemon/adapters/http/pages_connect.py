@@ -1,4 +1,4 @@
-"""The Integrations page: the FreshBooks module, Connect in a pop-up and back, the choice of a business, Sync now, Disconnect."""
+"""The Integrations page: the module, Connect in a pop-up and back, the choice of a business, Sync now, Disconnect."""
 
 from aiohttp import web
 
@@ -91,7 +91,7 @@ async def take_business(request: web.Request) -> web.Response:
     """Connect the business that was picked."""
     dashboard, session = request.app[DASHBOARD], session_of(request)
     form = await request.post()
-    outcome = await dashboard.consent.choose(session.partner_id, session.session_hash, str(form.get("account", "")))
+    outcome = await dashboard.consent.choose(session.partner_id, session.session_hash, str(form.get("account_id", "")))
     return await _close(request, outcome)
 
 

@@ -36,12 +36,14 @@ async def pay(request: web.Request) -> web.Response:
     form = await request.post()
     typed, method = str(form.get("amount", "")).strip(), str(form.get("method", ""))
     problem = _problem(detail, typed, method)
+    if not problem:
+        now = dashboard.clock.now()
+        paid = await platform.pay(session.partner_id, detail.row.id, Decimal(typed), method, now)
+        problem = "" if paid else "What is due has changed meanwhile. Look again."
     if problem:
         values = invoice_values(await find_module(request), detail)
         return page(request, "invoice.html", {**values, "problem": problem, "typed": typed}, status=422)
-    row = detail.row
-    await platform.pay(session.partner_id, row.id, Decimal(typed), row.currency, method, dashboard.clock.now())
-    response = see_other(request, f"/invoices/{row.id}")
+    response = see_other(request, f"/invoices/{detail.row.id}")
     say(request, response, "ok", "The customer has paid. Watch the payment reach FreshBooks.")
     return response
 

@@ -20,7 +20,7 @@ async def home(request: web.Request) -> web.Response:
     """Lead to the dashboard, or say how to get in."""
     if SESSION in request:
         return see_other(request, HOME)
-    return await signed_out(request)
+    return await signed_out(request, status=200)
 
 
 @routes.get(ENTER_PATH)
@@ -47,11 +47,11 @@ async def leave(request: web.Request) -> web.Response:
     return response
 
 
-async def signed_out(request: web.Request, why: str = "") -> web.Response:
+async def signed_out(request: web.Request, why: str = "", *, status: int = 401) -> web.Response:
     """Say that nobody is signed in, why, and how to get in; in the demo, with links for each partner."""
     dashboard = request.app[DASHBOARD]
     links = await _demo_links(dashboard)
-    return page(request, "signed_out.html", {"why": why, "links": links}, status=401)
+    return page(request, "signed_out.html", {"why": why, "links": links}, status=status)
 
 
 async def _demo_links(dashboard: Dashboard) -> list[tuple[str, str]]:

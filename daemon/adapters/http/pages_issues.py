@@ -4,15 +4,16 @@ import re
 
 from aiohttp import web
 
+from daemon.adapters.http import wording
 from daemon.adapters.http.context import DASHBOARD
 from daemon.adapters.http.flash import say
+from daemon.adapters.http.issue_actions import act, offered_records, offered_stand_ins
 from daemon.adapters.http.pages_books import next_page, read_list
 from daemon.adapters.http.pages_connect import WHO, find_module
 from daemon.adapters.http.rendering import page, see_other
 from daemon.adapters.http.security import session_of
-from daemon.adapters.http.wording import action as action_of
-from daemon.core.desk import IssueQuery
-from daemon.core.model import FbPaymentId
+from daemon.core.desk import IssueQuery, IssueRow
+from daemon.core.model import Scope
 
 _NUMBER = re.compile(r"[0-9]{1,18}")
 
@@ -26,7 +27,14 @@ async def issues(request: web.Request) -> web.Response:
     module = await find_module(request)
     query = IssueQuery(closed=request.query.get("closed") == "1", after=request.query.get("after"))
     listed = await read_list(dashboard.desk.issues(session.partner_id, query))
-    values = {"module": module, "listed": listed, "query": query, "next": next_page(request, listed.after)}
+    values = {
+        "module": module,
+        "listed": listed,
+        "query": query,
+        "next": next_page(request, listed.after),
+        "records_of": offered_records,
+        "stand_ins_of": offered_stand_ins,
+    }
     return page(request, "issues.html", values)
 
 
@@ -34,19 +42,27 @@ async def issues(request: web.Request) -> web.Response:
 async def choose(request: web.Request) -> web.Response:
     """Take one of the issue's actions."""
     dashboard, session = request.app[DASHBOARD], session_of(request)
+    issue = await _find_issue(request)
+    module = await find_module(request)
+    if module.account_id is None:
+        raise web.HTTPNotFound
+    scope = Scope(partner_id=session.partner_id, account_id=module.account_id)
+    form = {name: str(value) for name, value in (await request.post()).items()}
+    refused = await act(dashboard.choices, scope, issue, form, who=WHO, now=dashboard.clock.now())
+    response = see_other(request, "/issues")
+    if refused is not None:
+        say(request, response, "attention", refused.why)
+    else:
+        say(request, response, "ok", f"Noted: {wording.action(form['action']).label}. It takes effect in a moment.")
+    return response
+
+
+async def _find_issue(request: web.Request) -> IssueRow:
+    """The issue that the address names, if it is this partner's."""
     name = request.match_info["issue_id"]
     if not _NUMBER.fullmatch(name):
         raise web.HTTPNotFound
-    form = await request.post()
-    wanted, named = str(form.get("action", "")), str(form.get("fb_payment_id", ""))
-    fb_payment_id = FbPaymentId(int(named)) if _NUMBER.fullmatch(named) else None
-    response = see_other(request, "/issues")
-    if action_of(wanted).names_payment and fb_payment_id is None:
-        say(request, response, "attention", "Name the payment in FreshBooks by its number, then press again.")
-        return response
-    now = dashboard.clock.now()
-    taken = await dashboard.desk.act_on_issue(session.partner_id, int(name), wanted, fb_payment_id, WHO, now)
-    if not taken:
+    issue = await request.app[DASHBOARD].desk.issue(session_of(request).partner_id, int(name))
+    if issue is None:
         raise web.HTTPNotFound
-    say(request, response, "ok", f"Noted: {action_of(wanted).label.lower()}. It is carried out in the next moments.")
-    return response
+    return issue

@@ -38,6 +38,9 @@ async def stream(request: web.Request) -> web.StreamResponse:
                 with anyio.move_on_after((until - dashboard.clock.now()).total_seconds()):
                     await _forward(request, watch, response)
             return response
+    except ConnectionResetError:
+        # The browser left before the stream began; nobody reads this answer.
+        return web.Response()
     except HubFull as full:
         raise web.HTTPServiceUnavailable(text=str(full), headers=_RETRY) from full
 

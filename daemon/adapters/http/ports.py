@@ -1,10 +1,11 @@
-"""What the pages need of the rest, as Protocols; the store, the consent flow and the clock fulfil them, and mypy checks that they do."""
+"""What the pages need of the rest, as Protocols; the stores and flows fulfil them, and mypy checks that they do."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
+from daemon.core.choices import NotOffered
 from daemon.core.consent import (
     AccountChoice,
     AccountOptions,
@@ -25,7 +26,8 @@ from daemon.core.desk import (
     PaymentQuery,
     PaymentRow,
 )
-from daemon.core.model import FbPaymentId, InvoiceId, LedgerAccount, PartnerId, PaymentId, PaymentStatus
+from daemon.core.exchange import Reread
+from daemon.core.model import Choice, FbPaymentId, InvoiceId, LedgerAccount, PartnerId, PaymentId, PaymentStatus, Scope
 
 
 class Clock(Protocol):
@@ -109,8 +111,8 @@ class ConsentFlow(Protocol):
 class AccountSetup(Protocol):
     """Set Up Accounts, served from FreshBooks' live chart of accounts (C4, C5).
 
-    Raises of all: StoreUnavailable, FreshBooksUnavailable, FreshBooksRefused, FreshBooksAnswerInvalid, AuthorizationExpired and
-    AuthorizationLost.
+    Raises of all: StoreUnavailable, FreshBooksUnavailable, FreshBooksRefused, FreshBooksAnswerInvalid,
+    AuthorizationExpired and AuthorizationLost.
     """
 
     async def options(self, partner_id: PartnerId) -> AccountOptions:
@@ -159,16 +161,29 @@ class Desk(Protocol):
         """Ask for a sync now; False when there is no connection to sync."""
         ...
 
-    async def act_on_issue(
-        self,
-        partner_id: PartnerId,
-        issue_id: int,
-        action: str,
-        fb_payment_id: FbPaymentId | None,
-        who: str,
-        now: datetime,
-    ) -> bool:
-        """Take an action that the open issue offers, audited; False when it is closed, unknown or does not offer it."""
+    async def issue(self, partner_id: PartnerId, issue_id: int) -> IssueRow | None:
+        """Read one issue, open or closed."""
+        ...
+
+
+class Choices(Protocol):
+    """What a person may decide about an issue, audited, each in one transaction (P5, P8, P10, P11, W5).
+
+    Raises of all: StoreUnavailable.
+    """
+
+    async def choose(
+        self, scope: Scope, payment_id: PaymentId, choice: Choice, fb_payment_id: FbPaymentId | None, who: str
+    ) -> NotOffered | None:
+        """Store what was chosen for a payment and decide its invoice anew; or tell why it does not fit any more."""
+        ...
+
+    async def take_freshbooks_version(self, scope: Scope, invoice_id: InvoiceId, who: str) -> NotOffered | None:
+        """End the freeze of an invoice and take what FreshBooks shows; or tell why it does not fit any more."""
+        ...
+
+    async def ask_reread(self, scope: Scope, rereads: Sequence[Reread]) -> None:
+        """Queue objects to be read again."""
         ...
 
 
@@ -183,9 +198,9 @@ class PlatformDesk(Protocol):
         ...
 
     async def pay(
-        self, partner_id: PartnerId, invoice_id: InvoiceId, amount: Decimal, currency: str, method: str, now: datetime
-    ) -> PaymentId:
-        """Insert a payment that has just been initiated, as the platform does."""
+        self, partner_id: PartnerId, invoice_id: InvoiceId, amount: Decimal, method: str, now: datetime
+    ) -> PaymentId | None:
+        """Insert a payment that has just been initiated, as the platform does; None when it would not take it."""
         ...
 
     async def set_status(

@@ -1,6 +1,7 @@
 """The public listener: the partner's dashboard, FreshBooks' way back to it, and the limits that every request meets."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import anyio
 from aiohttp import web
@@ -27,7 +28,7 @@ from daemon.core.errors import StoreUnavailable
 
 REQUEST_TIMEOUT_S = 30.0
 """How long one request may take in all, its body included; streams are bounded by their own rules."""
-RUNNER_LIMITS: Mapping[str, int] = {"max_line_size": 8190, "max_field_size": 8190, "max_headers": 64}
+RUNNER_LIMITS: Mapping[str, Any] = {"max_line_size": 8190, "max_field_size": 8190, "max_headers": 64}
 """Limits of a request's first line and headers, for the runner that serves the application."""
 _STREAMS = frozenset({"/events"})
 _TITLES = {

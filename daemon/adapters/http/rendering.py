@@ -35,8 +35,8 @@ def set_up_templates(app: web.Application) -> None:
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        filters={"money": money, "day": day, "moment": moment, "span": span, "quantity": quantity},
     )
+    environment.filters.update(money=money, day=day, moment=moment, span=span, quantity=quantity)
     environment.globals.update(static=static_url, wording=wording)
 
 

@@ -1,4 +1,4 @@
-"""Who may ask for what: sessions, CSRF and Origin checks, and the headers that every answer of the public listener carries."""
+"""Who may ask for what: sessions, CSRF and Origin checks, and the headers that every public answer carries."""
 
 import hashlib
 import hmac
@@ -18,17 +18,9 @@ BODY_BYTES_MAX = 64 * 1024
 CSRF_FIELD = "csrf"
 FORM_TYPE = "application/x-www-form-urlencoded"
 
-CONTENT_SECURITY_POLICY = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self'",
-        "connect-src 'self'",
-        "form-action 'self'",
-        "base-uri 'none'",
-        "frame-ancestors 'none'",
-    )
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
 )
 HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
@@ -115,10 +107,9 @@ async def require_session(request: web.Request, handler: Handler) -> web.StreamR
 
 def session_of(request: web.Request) -> Session:
     """The session of a request that passed `require_session`."""
-    session = request.get(SESSION)
-    if session is None:
+    if SESSION not in request:
         raise web.HTTPUnauthorized
-    return session
+    return request[SESSION]
 
 
 def _is_open(request: web.Request) -> bool:
@@ -130,7 +121,7 @@ def _is_open(request: web.Request) -> bool:
 
 @web.middleware
 async def require_own_origin(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuse every change that does not come from a page of ours: by origin, by form type, and by the session's token."""
+    """Refuse every change that comes from no page of ours: by origin, by form type, and by the session's token."""
     if request.method in _SAFE_METHODS:
         return await handler(request)
     dashboard = request.app[DASHBOARD]

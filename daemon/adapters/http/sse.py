@@ -28,7 +28,7 @@ class HubFull(Exception):
 
 
 class Watch:
-    """One open page's view of the hub: the topics that changed since it last looked. It can never grow beyond the topics."""
+    """One open page's view of the hub: the topics that changed since it last looked, and nothing more to grow."""
 
     __slots__ = ("_changed", "_wake", "closed")
 
@@ -97,7 +97,7 @@ class Hub:
 
     @contextmanager
     def watching(self, partner_id: PartnerId, since: str) -> Iterator[Watch]:
-        """Watch a partner for as long as the block lasts; everything counts as changed if `since` is not the present mark.
+        """Watch a partner while the block lasts; everything counts as changed if `since` is not the present mark.
 
         Raises HubFull.
         """

@@ -1,19 +1,29 @@
 """The words of the pages: every status, reason, issue and action as a person reads it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from daemon.core.backfill import Feed
-from daemon.core.desk import InvoiceRow, PaymentRow, PushPlace
+from daemon.core.desk import InvoiceRow, IssueRow, PaymentRow, PushPlace
+from daemon.core.issues import TAKE_FRESHBOOKS_VERSION
+from daemon.core.markers import marker
 from daemon.core.model import (
+    Choice,
     InvoiceStatus,
+    Issue,
     IssueKind,
+    Link,
     NotPayable,
+    Payment,
+    PaymentId,
     PaymentStatus,
+    Push,
     PushState,
-    Reason,
     VisState,
 )
+from daemon.core.places import PlaceKind, place
 
+READ_AGAIN = "read_again"
 OK, BUSY, WAIT, ATTENTION, QUIET = "ok", "busy", "wait", "attention", "quiet"
 
 
@@ -28,73 +38,55 @@ class Standing:
 
 # ---- payments --------------------------------------------------------------------------------------------------------
 
-_WAITING = {
-    Reason.NO_ACCOUNTS: "Recorded as soon as you choose the accounts in Set Up Accounts.",
-    Reason.UNTIL_REVERTED: "Recorded by itself once the failed payment before it is reverted in FreshBooks.",
-    Reason.INVOICE_UNKNOWN: "Recorded once the invoice has been read from FreshBooks.",
-    Reason.RETRY_LATER: "FreshBooks could not take it just now. It is tried again by itself.",
+_PLACES = {
+    PlaceKind.RECORDED: ("Recorded", OK),
+    PlaceKind.WAITING: ("Waiting", WAIT),
+    PlaceKind.ISSUE: ("Sync issue", ATTENTION),
+    PlaceKind.CLOSED: ("Nothing to record", QUIET),
 }
-_STOPPED = {
-    Reason.ALREADY_PAID: "FreshBooks already shows this invoice as paid.",
-    Reason.LESS_OUTSTANDING: "FreshBooks shows less outstanding than was paid.",
-    Reason.INVOICE_DELETED: "The invoice was deleted in FreshBooks.",
-    Reason.INVOICE_DRAFT: "The invoice is a draft in FreshBooks.",
-    Reason.OTHER_CURRENCY: "The invoice is in another currency in FreshBooks.",
-    Reason.IS_THIS_IT: "A payment like this one was typed into FreshBooks by hand.",
-    Reason.AMBIGUOUS_LOOKUP: "More than one payment in FreshBooks could be this one.",
-    Reason.REFUSED_BY_FRESHBOOKS: "FreshBooks refused to record it.",
-    Reason.ATTEMPTS_EXHAUSTED: "FreshBooks gave no clear answer several times.",
-}
-_ENDED = {
-    Reason.FAILED_BEFORE_PUSH: "It failed before it was recorded, so FreshBooks never had it.",
-    Reason.REFUNDED_BEFORE_PUSH: "It was refunded before it was recorded, so FreshBooks never had it.",
-    Reason.MADE_ON_PLATFORM: "Its invoice was made on Alternative Payments and does not go to FreshBooks.",
-    Reason.CONNECTION_RESET: "The connection was reset before it was recorded.",
-    Reason.SETTLED_BY_HAND: "It is settled by a payment that was typed into FreshBooks by hand.",
-    Reason.REPLACED: "Another payment stands in FreshBooks in its place.",
-}
+_ON_ITS_WAY = {PushState.SENDING: "Recording", PushState.UNCERTAIN: "Checking"}
 
 
-def place_of(payment: PaymentRow) -> Standing:
+def place_of(payment: PaymentRow, issues: Iterable[IssueRow] = ()) -> Standing:
     """Where a payment stands in FreshBooks: recorded, waiting or with a person, and why (W8)."""
-    if payment.place is None:
-        if payment.invoice_id is None:
-            return Standing(label="Not sent", tone=QUIET, sentence=_ENDED[Reason.MADE_ON_PLATFORM])
-        return Standing(label="Waiting", tone=WAIT, sentence="It is about to be taken up.")
-    return _standing(payment.place)
+    found = place(_link(payment), [_issue(row) for row in issues if row.closed_at is None])
+    label, tone = _PLACES[found.kind]
+    state = payment.place.state if payment.place else None
+    if found.kind is PlaceKind.WAITING and state in _ON_ITS_WAY:
+        label, tone = _ON_ITS_WAY[state], BUSY
+    return Standing(label=label, tone=tone, sentence=found.why)
 
 
-def _standing(place: PushPlace) -> Standing:
-    reason = place.reason
-    match place.state:
-        case PushState.READY:
-            return Standing(
-                label="Waiting",
-                tone=WAIT,
-                sentence=_WAITING.get(reason, "It is about to be recorded.")
-                if reason
-                else "It is about to be recorded.",
-            )
-        case PushState.SENDING:
-            return Standing(label="Recording", tone=BUSY, sentence="It is being recorded right now.")
-        case PushState.UNCERTAIN:
-            return Standing(
-                label="Checking", tone=BUSY, sentence="FreshBooks' answer was lost; we look whether it stands there."
-            )
-        case PushState.WAITING:
-            return Standing(label="Waiting", tone=WAIT, sentence=_sentence(_WAITING, reason, place.detail))
-        case PushState.DONE:
-            return Standing(label="Recorded", tone=OK, sentence=f"Payment {place.fb_payment_id} in FreshBooks.")
-        case PushState.NEEDS_PERSON:
-            return Standing(label="Sync issue", tone=ATTENTION, sentence=_sentence(_STOPPED, reason, place.detail))
-        case PushState.CANCELLED:
-            return Standing(label="Not sent", tone=QUIET, sentence=_sentence(_ENDED, reason, place.detail))
+def _link(row: PaymentRow) -> Link:
+    payment = Payment(
+        id=row.payment_id,
+        invoice_id=row.invoice_id,
+        ap_invoice_id=row.ap_invoice_id,
+        amount=row.amount,
+        currency=row.currency,
+        method=row.method,
+        status=row.status,
+        initiated_at=row.initiated_at,
+    )
+    return Link(payment=payment, pushes=(_push(row.payment_id, row.place),) if row.place else ())
 
 
-def _sentence(known: dict[Reason, str], reason: Reason | None, detail: str) -> str:
-    if reason is None:
-        return detail
-    return known.get(reason) or detail or f"{str(reason).replace('_', ' ').capitalize()}."
+def _push(payment_id: PaymentId, at: PushPlace) -> Push:
+    return Push(
+        payment_id=payment_id,
+        generation=at.generation,
+        state=at.state,
+        marker=marker(payment_id, at.generation),
+        fb_payment_id=at.fb_payment_id,
+        recorded_amount=at.recorded_amount,
+        reason=at.reason,
+        detail=at.detail,
+        choice=at.choice,
+    )
+
+
+def _issue(row: IssueRow) -> Issue:
+    return Issue(kind=row.kind, subject=row.subject, reason=row.reason, next_step=row.next_step)
 
 
 PAYMENT_STATUSES = {
@@ -111,7 +103,7 @@ PLACES = {
     PushState.WAITING: "Waiting: for something",
     PushState.UNCERTAIN: "Checking",
     PushState.NEEDS_PERSON: "Sync issue",
-    PushState.CANCELLED: "Not sent",
+    PushState.CANCELLED: "Nothing to record",
 }
 _METHODS = {"card": "Card", "ach": "ACH", "bank_transfer": "Bank transfer"}
 
@@ -208,42 +200,40 @@ ISSUES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """A button of an issue: its words, what pressing it means, and whether it must name a payment in FreshBooks."""
+    """A button of an issue: its words, and what pressing it means. One with an address leads there instead."""
 
     label: str
-    meaning: str
-    names_payment: bool = False
+    meaning: str = ""
+    address: str = ""
 
 
 _ACTIONS = {
-    "post_anyway": Action(
-        label="Record it anyway", meaning="FreshBooks splits what exceeds the invoice off as a credit."
+    Choice.POST_ANYWAY: Action(
+        label="Record it anyway", meaning="What exceeds the invoice becomes a credit in FreshBooks."
     ),
-    "settled_by_hand": Action(
-        label="Settled by hand",
-        meaning="A payment in FreshBooks already stands for it; name which.",
-        names_payment=True,
+    Choice.SETTLED_BY_HAND: Action(
+        label="It is this payment", meaning="A payment in FreshBooks stands for it already."
     ),
-    "refund_in_ap": Action(
-        label="Refund it here", meaning="The payment is not recorded; refund it on Alternative Payments."
+    Choice.REFUND_IN_AP: Action(label="Refund it", meaning="It is not recorded; refund it on Alternative Payments."),
+    Choice.REOPEN: Action(label="Let the invoice be due again", meaning="The payment no longer counts."),
+    Choice.RECORD_AGAIN: Action(label="Record it again", meaning="It is recorded in FreshBooks once more."),
+    Choice.STAND_IN: Action(label="Let its record stand for another payment"),
+    Choice.STILL_OWES: Action(label="The customer still owes", meaning="The invoice is due again."),
+    Choice.OWES_NOTHING: Action(label="The customer owes nothing", meaning="The invoice stays as it is."),
+    Choice.NOT_THIS: Action(label="It is another payment", meaning="The payment made here is recorded as well."),
+    Choice.ACCEPT: Action(label="Accept it", meaning="What FreshBooks recorded is right."),
+    TAKE_FRESHBOOKS_VERSION: Action(
+        label="Take FreshBooks' version", meaning="The invoice here becomes what FreshBooks shows."
     ),
-    "reopen": Action(label="Reopen the invoice", meaning="The payment no longer counts and the invoice is due again."),
-    "record_again": Action(label="Record it again", meaning="The payment is recorded in FreshBooks once more."),
-    "stand_in": Action(
-        label="Let the record stand for it", meaning="What FreshBooks shows counts for the newer payment."
-    ),
-    "still_owes": Action(label="The customer still owes", meaning="The invoice is due again."),
-    "owes_nothing": Action(label="The customer owes nothing", meaning="The invoice stays as it is."),
-    "not_this": Action(label="It is another one", meaning="The payment in FreshBooks is not this one; record ours."),
-    "take_freshbooks": Action(
-        label="Take FreshBooks' version", meaning="The invoice here is changed to what FreshBooks shows."
-    ),
+    READ_AGAIN: Action(label="Read it again"),
+    "reconnect": Action(label="Go to Integrations", address="/integrations"),
+    "set_up_accounts": Action(label="Set Up Accounts", address="/integrations/freshbooks/accounts"),
 }
 
 
 def action(name: str) -> Action:
     """The words of an action."""
-    return _ACTIONS.get(name) or Action(label=name.replace("_", " ").capitalize(), meaning="")
+    return _ACTIONS.get(name) or Action(label=name.replace("_", " ").capitalize())
 
 
 # ---- the module ------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ INSERT INTO platform.payment (partner_id, payment_id, account_id, invoice_id, am
 SELECT partner_id, $3, account_id, invoice_id, $4, currency, $5, 'processing', $6, $6
 FROM platform.invoice
 WHERE partner_id = $1 AND invoice_id = $2 AND payable AND $4 <= amount_due
+  AND account_id = (SELECT account_id FROM sync.connection WHERE partner_id = $1)
 RETURNING payment_id;
 
 -- name: set_status
