@@ -171,10 +171,18 @@ class _GuardedRequest(ClientRequest):
 
 
 @asynccontextmanager
-async def open_session(*, connections: int = 100) -> AsyncIterator[aiohttp.ClientSession]:
-    """Open the one session that all partners share: no cookies, no proxies from the environment, guarded requests."""
+async def open_session(
+    *, connections: int = 100, tracing: Sequence[aiohttp.TraceConfig] = ()
+) -> AsyncIterator[aiohttp.ClientSession]:
+    """Open the one session that all partners share: no cookies, no proxies from the environment, guarded requests.
+
+    `tracing` sees every request and its answer, for the metrics.
+    """
     connector = aiohttp.TCPConnector(limit=connections, keepalive_timeout=30)
     async with aiohttp.ClientSession(
-        connector=connector, cookie_jar=aiohttp.DummyCookieJar(), request_class=_GuardedRequest
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        request_class=_GuardedRequest,
+        trace_configs=list(tracing),
     ) as session:
         yield session
