@@ -28,8 +28,8 @@ class TokenStore(Protocol):
         """Store a new pair as `generation` + 1 if the row still has `generation`; False when it has moved."""
         ...
 
-    async def forget_tokens(self, partner_id: PartnerId, generation: int) -> bool:
-        """Delete the tokens if the row still has `generation`."""
+    async def forget_tokens(self, partner_id: PartnerId) -> None:
+        """Delete a partner's tokens."""
         ...
 
 
@@ -71,9 +71,9 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """An access token in memory, and when its row was last looked at."""
+    """An access token in memory, the sealed one it was opened from, and when its row was last looked at."""
 
-    generation: int
+    sealed: bytes
     access_token: str = field(repr=False)
     seen_at: float
 
@@ -143,10 +143,10 @@ class TokenKeeper:
         if held is not None and now - held.seen_at < HELD_S:
             return held.access_token
         stored = await self._load(partner_id)
-        if held is not None and held.generation == stored.generation:
-            self._hold(partner_id, stored.generation, held.access_token)
+        if held is not None and held.sealed == stored.tokens.access_token:
+            self._hold(partner_id, held.sealed, held.access_token)
             return held.access_token
-        self._adopt(partner_id, stored)
+        self._adopt(partner_id, stored.tokens)
         return self._held[partner_id].access_token
 
     async def refresh(self, partner_id: PartnerId) -> datetime:
@@ -170,7 +170,7 @@ class TokenKeeper:
             unstored = self._unstored.get(partner_id)
             newest = stored.tokens if unstored is None or unstored.generation != stored.generation else unstored.tokens
             await self._oauth.revoke(self._sealer.open(partner_id, newest).access_token)
-            await self._store.forget_tokens(partner_id, stored.generation)
+            await self._store.forget_tokens(partner_id)
         self._held.pop(partner_id, None)
         self._unstored.pop(partner_id, None)
 
@@ -194,8 +194,8 @@ class TokenKeeper:
         if unstored is not None and unstored.generation == stored.generation:
             return await self._persist(partner_id, unstored)
         held = self._held.get(partner_id)
-        if held is not None and held.generation != stored.generation:
-            return self._adopt(partner_id, stored)
+        if held is not None and held.sealed != stored.tokens.access_token:
+            return self._adopt(partner_id, stored.tokens)
         pair = self._sealer.open(partner_id, stored.tokens)
         try:
             fresh = await self._oauth.refresh(pair.refresh_token)
@@ -209,8 +209,8 @@ class TokenKeeper:
         kept = await self._store.replace_tokens(partner_id, unstored.generation, unstored.tokens)
         del self._unstored[partner_id]
         if not kept:
-            return self._adopt(partner_id, await self._load(partner_id))
-        return self._adopt(partner_id, StoredTokens(generation=unstored.generation + 1, tokens=unstored.tokens))
+            return self._adopt(partner_id, (await self._load(partner_id)).tokens)
+        return self._adopt(partner_id, unstored.tokens)
 
     async def _adopt_moved(self, partner_id: PartnerId, generation: int) -> datetime:
         """Take the row that another process stored with the refresh token we found spent; it may be storing it now."""
@@ -218,7 +218,7 @@ class TokenKeeper:
             await self._clock.sleep(wait_s)
             stored = await self._load(partner_id)
             if stored.generation != generation:
-                return self._adopt(partner_id, stored)
+                return self._adopt(partner_id, stored.tokens)
         raise AuthorizationLost("FreshBooks says that the refresh token is spent or revoked: connect again")
 
     async def _load(self, partner_id: PartnerId) -> StoredTokens:
@@ -228,13 +228,13 @@ class TokenKeeper:
             raise AuthorizationLost("no FreshBooks tokens are stored: connect again")
         return stored
 
-    def _adopt(self, partner_id: PartnerId, stored: StoredTokens) -> datetime:
-        pair = self._sealer.open(partner_id, stored.tokens)
-        self._hold(partner_id, stored.generation, pair.access_token)
+    def _adopt(self, partner_id: PartnerId, tokens: SealedTokens) -> datetime:
+        pair = self._sealer.open(partner_id, tokens)
+        self._hold(partner_id, tokens.access_token, pair.access_token)
         return pair.expires_at
 
-    def _hold(self, partner_id: PartnerId, generation: int, access_token: str) -> None:
+    def _hold(self, partner_id: PartnerId, sealed: bytes, access_token: str) -> None:
         now = self._clock.monotonic()
         if len(self._held) >= _HELD_MAX:
             self._held = {who: held for who, held in self._held.items() if now - held.seen_at < HELD_S}
-        self._held[partner_id] = _Held(generation, access_token, now)
+        self._held[partner_id] = _Held(sealed, access_token, now)
