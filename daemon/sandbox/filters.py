@@ -8,7 +8,7 @@ from typing import Any
 from daemon.sandbox.credits import credit_left
 from daemon.sandbox.errors import ApiError
 from daemon.sandbox.invoice_status import is_settled, v3_status
-from daemon.sandbox.listing import Context, DayRange, Filter, Listing, Row, Value, deleted_ids
+from daemon.sandbox.listing import Context, DayRange, Filter, Listing, Row, Value
 from daemon.sandbox.model import DELETED, DRAFT, Client, Invoice
 from daemon.sandbox.money import parse_decimal
 from daemon.sandbox.shelf import Shelf
@@ -87,7 +87,7 @@ def _parent_filter(shelf: str, parent: str, read: Callable[[Values, str], Any]) 
 
 def _vis_state(shelf: str) -> Filter:
     def ids(context: Context, value: int) -> set[int]:
-        return deleted_ids(_shelf(context, shelf), value)
+        return _shelf(context, shelf).in_state(value)
 
     return Filter(read=_number, passes=lambda _context, row, value: row.vis_state == value, ids=ids, lasting=True)
 

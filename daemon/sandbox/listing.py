@@ -8,7 +8,6 @@ from typing import Any, Protocol
 
 from daemon.sandbox.books import Books
 from daemon.sandbox.errors import INVALID_PAGE, INVALID_PER_PAGE, ApiError
-from daemon.sandbox.model import DELETED
 from daemon.sandbox.shelf import Shelf
 
 PER_PAGE_DEFAULT, PER_PAGE_MAX = 15, 100
@@ -232,8 +231,3 @@ def _sort(listing: Listing, wanted: str) -> tuple[str, bool]:
         if name != wanted and name in listing.sorts:
             return name, is_descending
     return "", True
-
-
-def deleted_ids(shelf: Shelf[Any], state: int) -> set[int]:
-    """The ids that can have this `vis_state`: the deleted ones are indexed."""
-    return set(shelf.deleted) if state == DELETED else set(shelf.rows) - shelf.deleted

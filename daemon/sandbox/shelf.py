@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Generic, Protocol, TypeVar
 
-from daemon.sandbox.model import DELETED
+from daemon.sandbox.model import ARCHIVED, DELETED
 
 
 class Record(Protocol):
@@ -41,6 +41,7 @@ class Shelf(Generic[R]):
         """Make an empty shelf."""
         self.rows: dict[int, R] = {}
         self.deleted: set[int] = set()
+        self._archived: set[int] = set()
         self.version = 0
         self.keys_version = 0
         self._parents = parents or {}
@@ -68,10 +69,11 @@ class Shelf(Generic[R]):
         self.version += 1
         if old is None or self._keys_of(old) != self._keys_of(record):
             self.keys_version += 1
-        if record.vis_state == DELETED:
-            self.deleted.add(record.id)
-        elif old is not None:
-            self.deleted.discard(record.id)
+        for state, ids in ((DELETED, self.deleted), (ARCHIVED, self._archived)):
+            if record.vis_state == state:
+                ids.add(record.id)
+            elif old is not None:
+                ids.discard(record.id)
         self._index(old, record)
         return old
 
@@ -91,6 +93,12 @@ class Shelf(Generic[R]):
                     continue
                 index[day_of(old)].discard(new.id)
             index.setdefault(day, set()).add(new.id)
+
+    def in_state(self, vis_state: int) -> set[int]:
+        """Ids of the records with this `vis_state`."""
+        if vis_state == DELETED:
+            return set(self.deleted)
+        return set(self._archived) if vis_state == ARCHIVED else set(self.rows) - self.deleted - self._archived
 
     def children(self, parent: str, key: int) -> list[R]:
         """The records whose `parent` field is `key`, oldest id first unless they were moved there."""
