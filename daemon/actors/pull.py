@@ -249,8 +249,7 @@ async def _read_object(world: World, line: Line, scope: Scope, reread: Reread) -
 async def _reread_invoice(world: World, line: Line, scope: Scope, reread: Reread) -> None:
     invoice_id = InvoiceId(reread.id)
     if reread.reason == FROM_STORED_FACTS:
-        decide = partial(decide_without_read, now=world.clock.now())
-        decision = await world.store.settle(scope, invoice_id, decide, None)
+        decision = await world.store.settle(scope, invoice_id, decide_without_read, None)
         if not decision.reread:
             return
     await settle_snapshot(world, line, scope, invoice_id, Priority.CHANGES)

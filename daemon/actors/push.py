@@ -17,8 +17,8 @@ from daemon.core.errors import (
     FreshBooksUnavailable,
 )
 from daemon.core.events import Pushed
-from daemon.core.exchange import Claim, PaymentDraft, Reread
-from daemon.core.invoice_rules import decide_without_read
+from daemon.core.exchange import Claim, DecideInvoice, PaymentDraft, Reread
+from daemon.core.invoice_rules import decide_snapshot, decide_without_read
 from daemon.core.model import CustomerId, FbPayment, Push, PushState, Resource
 from daemon.core.payment_rules import (
     Absent,
@@ -130,7 +130,9 @@ class _Work:
         if isinstance(verdict, Post):
             await self._send(push)
             return
-        await self._record(after_guard(push, verdict, self._now(), self._policy))
+        # A person's naming of a record counts only together with the snapshot that shows it.
+        judged = after_guard(push, verdict, self._now(), self._policy)
+        await self._record(judged, partial(decide_snapshot, snapshot))
 
     async def _send(self, push: Push) -> None:
         """Fence, post once, and store whatever came of it."""
@@ -166,10 +168,10 @@ class _Work:
     async def _fail(self, push: Push, failure: Failure, detail: str = "") -> None:
         await self._record(after_failure(push, self._payment, failure, self._now(), self._policy, detail))
 
-    async def _record(self, push: Push) -> None:
+    async def _record(self, push: Push, decide: DecideInvoice = decide_without_read) -> None:
         """Store what became of the push with what it does to its invoice, then ask for a fresh look at the invoice."""
         now = self._now()
-        await self._world.store.record(self._claim, push, partial(decide_without_read, now=now))
+        await self._world.store.record(self._claim, push, decide)
         if push.state is PushState.DONE:
             reread = Reread(resource=Resource.INVOICES, id=self._claim.invoice_id, reason="pushed", due_at=now)
             await self._world.store.ask_reread(self._claim.scope, [reread])

@@ -1,10 +1,11 @@
 """When a paid invoice stops following FreshBooks, and when it follows again (P5)."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from daemon.core.amount_due import ZERO, Share, frozen_due, full_hold
-from daemon.core.model import FB_STATUS_DRAFT, LOST_MONEY, Applied, FbPaymentId, Invoice, VisState
+from daemon.core.markers import markers_in
+from daemon.core.model import FB_STATUS_DRAFT, LOST_MONEY, Applied, FbPayment, Invoice, VisState
 
 
 def may_freeze(invoice: Invoice, due: Decimal | None, shares: Sequence[Share]) -> bool:
@@ -36,10 +37,10 @@ def must_unfreeze(stored: Invoice, shares: Sequence[Share]) -> bool:
     return any(share.link.payment.status in LOST_MONEY and full_hold(share.link) <= rise for share in shares)
 
 
-def named_since(
-    rows: Sequence[Applied], before: Sequence[Applied], stood_at_freeze: Collection[FbPaymentId]
-) -> Decimal:
-    """Tell how much of a frozen invoice's other money a person has since named as a platform payment (W5)."""
-    known = {row.fb_payment_id for row in before}
-    named = (row.amount for row in rows if row.fb_payment_id not in known and row.fb_payment_id in stood_at_freeze)
-    return sum(named, ZERO)
+def names_typed_money(payments: Iterable[FbPayment], rows: Iterable[Applied], before: Iterable[Applied]) -> bool:
+    """Tell whether a payment typed in FreshBooks has been named as a platform payment since the last read (W5).
+
+    Whoever did that has looked at the invoice's payments, so what is other money in a frozen invoice is counted anew.
+    """
+    new = {row.fb_payment_id for row in rows} - {row.fb_payment_id for row in before}
+    return any(payment.id in new and payment.is_live and not markers_in(payment.note) for payment in payments)

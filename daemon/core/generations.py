@@ -71,6 +71,12 @@ def next_generation(push: Push) -> Push:
     )
 
 
+def wake(pushes: Sequence[Push]) -> tuple[Push, ...]:
+    """Make the latest push ready again: what it waited or stopped for is gone."""
+    ready = replace(pushes[-1], state=PushState.READY, reason=None, detail="", candidates=(), not_before=None)
+    return (*pushes[:-1], ready)
+
+
 def _settle(
     link: Link, push: Push, rows: Iterable[Applied], before: Iterable[Applied], given_away: Iterable[object]
 ) -> Push:

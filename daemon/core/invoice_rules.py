@@ -1,14 +1,14 @@
 """What a read of FreshBooks, or a change on the platform, does to one invoice of ours (P2-P9, P11, P12, W2)."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
 from daemon.core.amount_due import ZERO, Share, attribute, due_of, frozen_due, reassign, shares_of
-from daemon.core.freeze import may_freeze, must_unfreeze, named_since, other_money
-from daemon.core.generations import settle_generations
+from daemon.core.freeze import may_freeze, must_unfreeze, names_typed_money, other_money
+from daemon.core.generations import settle_generations, wake
 from daemon.core.invoice_history import entries
 from daemon.core.invoice_issues import standing_issues, subjects_of
 from daemon.core.model import (
@@ -16,7 +16,6 @@ from daemon.core.model import (
     FB_STATUS_DRAFT,
     Applied,
     FbInvoice,
-    FbPaymentId,
     HistoryEntry,
     Invoice,
     InvoiceContext,
@@ -24,6 +23,7 @@ from daemon.core.model import (
     InvoiceId,
     InvoiceStatus,
     NotPayable,
+    PaymentId,
     Reading,
     Snapshot,
     Terms,
@@ -76,12 +76,15 @@ def decide_snapshot(
     if not snapshot.is_consistent or _cannot_tell(verdict, read, context):
         return _as_it_stands(read.id, context, reread=True)
     rows = attribute(snapshot.payments, context.links, read.id)
-    candidate = _naming_since(_following(read, snapshot.reading, context.invoice), rows, snapshot, context)
-    decision = _decide(candidate, terms_of(read), rows, context)
-    return replace(decision, woken=may_go_now(snapshot, context, policy), related=_related(read.id, rows, context))
+    candidate = _following(read, snapshot.reading, context.invoice)
+    if candidate.is_frozen and names_typed_money(snapshot.payments, rows, context.applied):
+        candidate = replace(candidate, frozen_other=other_money(candidate, shares_of(context.links, rows, read.id)))
+    woken = may_go_now(snapshot, context, policy)
+    decision = _decide(candidate, terms_of(read), rows, _awake(context, woken))
+    return replace(decision, woken=woken, related=_related(read.id, rows, context))
 
 
-def decide_without_read(context: InvoiceContext, now: datetime) -> InvoiceDecision:
+def decide_without_read(context: InvoiceContext) -> InvoiceDecision:
     """Decide from stored facts: after a change of a payment's status, a person's choice, or the outcome of a push.
 
     An invoice that has never been read has nothing to be decided; a reread is asked for.
@@ -91,23 +94,19 @@ def decide_without_read(context: InvoiceContext, now: datetime) -> InvoiceDecisi
         return InvoiceDecision(invoice=None) if own is None else _as_it_stands(own, context, reread=True)
     stored = context.invoice
     rows = reassign(context.applied, context.links)
-    decision = _decide(stored, None, rows, context, now)
+    decision = _decide(stored, None, rows, context)
     unfroze = stored.is_frozen and decision.invoice is not None and not decision.invoice.is_frozen
     return replace(decision, applied=rows if rows != context.applied else None, reread=unfroze)
 
 
-def decide_unfreeze(context: InvoiceContext, now: datetime) -> InvoiceDecision:
+def decide_unfreeze(context: InvoiceContext) -> InvoiceDecision:
     """Take FreshBooks' version of a frozen invoice by a person's wish: it follows from the next read on (P5)."""
     if context.invoice is None or not context.invoice.is_frozen:
-        return decide_without_read(context, now)
-    stale = replace(context.invoice, frozen_at=None, frozen_other=None, terms_hash=UNREAD)
-    decision = decide_without_read(replace(context, invoice=stale), now)
+        return decide_without_read(context)
+    released = replace(context.invoice, frozen_at=None, frozen_other=None)
+    decision = decide_without_read(replace(context, invoice=released))
     entry = HistoryEntry(what="FreshBooks' version taken", detail="A person chose to follow FreshBooks again.")
     return replace(decision, history=(entry, *decision.history), reread=True)
-
-
-UNREAD: Final = -1
-"""A `terms_hash` that no content has: the terms are to be taken from the next read, and cannot freeze before it."""
 
 
 def is_newer(stored: Invoice | None, read: FbInvoice, reading: Reading) -> Freshness:
@@ -125,12 +124,11 @@ def _decide(
     read: Terms | None,
     rows: Sequence[Applied],
     context: InvoiceContext,
-    now: datetime | None = None,
 ) -> InvoiceDecision:
     """Decide a candidate row: FreshBooks' latest balance facts with the stored terms, freeze and amount due."""
     settled = settle_generations(context.links, rows, context.applied, candidate.id)
     shares = shares_of(settled.links, rows, candidate.id)
-    invoice = _freeze(_released(candidate, read, shares), shares, now or candidate.reading.finished_at)
+    invoice = _freeze(_released(candidate, read, shares), shares, just_read=read is not None)
     return InvoiceDecision(
         invoice=invoice,
         applied=tuple(rows),
@@ -145,18 +143,22 @@ def _decide(
 def _released(candidate: Invoice, read: Terms | None, shares: Sequence[Share]) -> Invoice:
     if not candidate.is_frozen or not must_unfreeze(candidate, shares):
         return candidate
-    terms, known = (candidate.terms, UNREAD) if read is None else (read, candidate.fb_terms_hash)
-    return replace(candidate, frozen_at=None, frozen_other=None, terms=terms, terms_hash=known)
+    released = replace(candidate, frozen_at=None, frozen_other=None)
+    return released if read is None else replace(released, terms=read, terms_hash=candidate.fb_terms_hash)
 
 
-def _freeze(candidate: Invoice, shares: Sequence[Share], now: datetime) -> Invoice:
-    """Give the candidate its amount due, and freeze it when FreshBooks shows it settled (P5, P7)."""
+def _freeze(candidate: Invoice, shares: Sequence[Share], *, just_read: bool) -> Invoice:
+    """Give the candidate its amount due, and freeze it when a read shows it settled (P5, P7).
+
+    Without a read it never freezes: an edit made while it was unpaid may not have been seen yet (P2).
+    """
     if candidate.frozen_other is not None:
         due = frozen_due(candidate.terms.total, candidate.frozen_other, candidate.terms.currency, shares)
         return _priced(candidate, due, candidate.frozen_at, candidate.frozen_other)
     due = due_of(candidate.fb_outstanding, candidate.fb_currency, shares)
-    freezes = candidate.terms_hash == candidate.fb_terms_hash and may_freeze(candidate, due, shares)
-    return _priced(candidate, due, now if freezes else None, other_money(candidate, shares) if freezes else None)
+    if not just_read or not may_freeze(candidate, due, shares):
+        return _priced(candidate, due, None, None)
+    return _priced(candidate, due, candidate.reading.finished_at, other_money(candidate, shares))
 
 
 def _priced(
@@ -216,15 +218,6 @@ def _following(read: FbInvoice, reading: Reading, stored: Invoice | None) -> Inv
     )
 
 
-def _naming_since(candidate: Invoice, rows: Sequence[Applied], snapshot: Snapshot, context: InvoiceContext) -> Invoice:
-    """Take out of a frozen invoice's other money what a person has since named as a platform payment."""
-    if candidate.frozen_at is None or candidate.frozen_other is None:
-        return candidate
-    frozen_at = candidate.frozen_at
-    stood: set[FbPaymentId] = {payment.id for payment in snapshot.payments if payment.updated_at <= frozen_at}
-    return replace(candidate, frozen_other=candidate.frozen_other - named_since(rows, context.applied, stood))
-
-
 def _as_it_stands(invoice_id: InvoiceId, context: InvoiceContext, *, reread: bool) -> InvoiceDecision:
     """Write nothing: the stored facts stay, and so do the issues that follow from them."""
     shares = shares_of(context.links, reassign(context.applied, context.links), invoice_id)
@@ -234,6 +227,14 @@ def _as_it_stands(invoice_id: InvoiceId, context: InvoiceContext, *, reread: boo
         subjects=subjects_of(invoice_id, shares),
         reread=reread,
     )
+
+
+def _awake(context: InvoiceContext, woken: Collection[PaymentId]) -> InvoiceContext:
+    """See the woken pushes as the store will have them: ready, so that nothing is said to have stopped them."""
+    if not woken:
+        return context
+    links = (replace(link, pushes=wake(link.pushes)) if link.payment.id in woken else link for link in context.links)
+    return replace(context, links=tuple(links))
 
 
 def _cannot_tell(verdict: Freshness, read: FbInvoice, context: InvoiceContext) -> bool:

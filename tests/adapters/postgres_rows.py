@@ -122,7 +122,7 @@ class Books:
 
     async def decide(self, invoice_id: InvoiceId = INVOICE) -> InvoiceDecision:
         """Decide from stored facts, as after a change on the platform."""
-        return await self.store.settle(self.scope, invoice_id, partial(decide_without_read, now=self.clock), None)
+        return await self.store.settle(self.scope, invoice_id, decide_without_read, None)
 
     async def invoice(self, invoice_id: InvoiceId = INVOICE) -> asyncpg.Record:
         (row,) = await self.fetch(
