@@ -48,10 +48,11 @@ def offer(identity: Identity, scopes: Collection[str]) -> Offer:
     offered: dict[str, Business] = {}
     refused: list[NotOffered] = []
     for membership in identity.memberships:
-        why = _why_not(membership)
-        if why is not None:
-            refused.append(NotOffered(name=membership.name, why=why))
-        elif membership.account_id is not None:
+        if membership.role.casefold() == CLIENT_ROLE:
+            refused.append(NotOffered(name=membership.name, why=_ONLY_A_CLIENT))
+        elif not membership.account_id:
+            refused.append(NotOffered(name=membership.name, why=_NO_BOOKS))
+        else:
             offered.setdefault(membership.account_id, _business(membership, membership.account_id, scopes))
     businesses = sorted(offered.values(), key=lambda b: (b.name.casefold(), b.account_id))
     return Offer(businesses=tuple(businesses), not_offered=tuple(refused))
@@ -140,12 +141,8 @@ _SENTENCES = {
 }
 
 
-def _why_not(membership: Membership) -> str | None:
-    if membership.role.casefold() == CLIENT_ROLE:
-        return "you are only a client of this business, and FreshBooks lets a client write nothing"
-    if not membership.account_id:
-        return "it has no accounting account in FreshBooks"
-    return None
+_ONLY_A_CLIENT = "you are only a client of this business, and FreshBooks lets a client write nothing"
+_NO_BOOKS = "it has no accounting account in FreshBooks"
 
 
 def _business(membership: Membership, account_id: AccountId, scopes: Collection[str]) -> Business:
