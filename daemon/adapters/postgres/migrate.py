@@ -104,6 +104,6 @@ async def _missing_roles(connection: asyncpg.Connection) -> list[str]:
         "SELECT name FROM unnest($1::text[]) AS wanted (name) WHERE to_regrole(name) IS NULL", list(ROLES)
     )
     return [
-        f"role {row[0]} is missing: this user may not create roles; create it and run the grants of 0006_roles.sql"
+        f"role {row[0]} is missing: this user may not create roles; create it and run the grants of 0007_roles.sql"
         for row in rows
     ]

@@ -83,6 +83,14 @@ class Pool:
         finally:
             pool.terminate()
 
+    def size(self) -> int:
+        """How many connections are open."""
+        return self._pool.get_size()
+
+    def idle(self) -> int:
+        """How many of them nobody uses."""
+        return self._pool.get_idle_size()
+
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Conn]:
         """Lend a connection for single statements. Raises StoreUnavailable."""

@@ -1,0 +1,236 @@
+"""What the pages and the API read: one partner's rows, never another's."""
+
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from typing import TypeVar
+
+import asyncpg
+import msgspec
+
+from daemon.adapters.postgres import desk_rows, queries
+from daemon.adapters.postgres.invoice_rows import line_of
+from daemon.adapters.postgres.pool import Conn, Source
+from daemon.core.backfill import Cursor
+from daemon.core.desk import (
+    DESK_PAGE_ROWS,
+    DESK_PAGE_ROWS_MAX,
+    AuditRow,
+    Counts,
+    CustomerRow,
+    DeskPage,
+    EventRow,
+    InvoiceDetail,
+    InvoiceQuery,
+    InvoiceRow,
+    IssueQuery,
+    IssueRow,
+    Module,
+    PaymentQuery,
+    PaymentRow,
+    PayoutRow,
+    RunRow,
+)
+from daemon.core.model import InvoiceId, LedgerAccount, PartnerId, PaymentId
+
+_SQL = queries.load("desk")
+_CONNECTIONS = queries.load("connections")
+_ACCOUNTS = queries.load("accounts")
+RowT = TypeVar("RowT")
+
+
+class DeskStore:
+    """Lists end with a cursor for the next page; one that is not ours raises ValueError. All raise StoreUnavailable."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    async def module(self, partner_id: PartnerId) -> Module | None:
+        """Read the FreshBooks module; None when the platform knows no such partner."""
+        async with self._source.connection() as connection:
+            row = await connection.fetchrow(_SQL["module"], partner_id)
+            if row is None:
+                return None
+            cursors = await connection.fetch(_CONNECTIONS["cursors"], partner_id, row["account_id"])
+            counts = await _counts(connection, partner_id, row["account_id"])
+        feeds = tuple(desk_rows.progress_of(msgspec.convert(cursor[0], Cursor)) for cursor in cursors)
+        return desk_rows.module_of(row, feeds, counts)
+
+    async def invoices(self, partner_id: PartnerId, query: InvoiceQuery) -> DeskPage[InvoiceRow]:
+        """List invoices, newest issue date first."""
+        issued_on, invoice_id = _split(query.after)
+        limit = _limit(query.limit)
+        rows = await self._fetch(
+            "invoices",
+            partner_id,
+            query.status,
+            query.flag,
+            query.today,
+            query.customer_id,
+            query.search,
+            date.fromisoformat(issued_on) if issued_on else None,
+            int(invoice_id) if invoice_id else None,
+            limit + 1,
+        )
+        return _page(rows, limit, desk_rows.invoice_row_of, lambda row: f"{row.issued_on.isoformat()}|{row.id}")
+
+    async def invoice(self, partner_id: PartnerId, invoice_id: InvoiceId) -> InvoiceDetail | None:
+        """Read one invoice with all that stands beside it."""
+        async with self._source.connection() as connection:
+            row = await connection.fetchrow(_SQL["invoice"], partner_id, invoice_id)
+            if row is None:
+                return None
+            key = (partner_id, row["account_id"], invoice_id)
+            lines = await connection.fetch(_SQL["lines"], *key)
+            fb_payments = await connection.fetch(_SQL["fb_payments"], *key)
+            history = await connection.fetch(_SQL["history"], *key)
+            ids = [found[0] for found in await connection.fetch(_SQL["payments_of_invoice"], *key)]
+            payments = await connection.fetch(_SQL["payments_by_id"], partner_id, ids)
+            issues = await connection.fetch(_SQL["issues_of_invoice"], partner_id, invoice_id, ids)
+        return InvoiceDetail(
+            row=desk_rows.invoice_row_of(row),
+            description=row["description"],
+            fb_amount=row["fb_amount"],
+            fb_outstanding=row["fb_outstanding"],
+            fb_currency=row["fb_currency"],
+            lines=tuple(line_of(line) for line in lines),
+            payments=tuple(desk_rows.payment_row_of(payment) for payment in payments),
+            fb_payments=tuple(desk_rows.fb_payment_row_of(payment) for payment in fb_payments),
+            history=tuple(desk_rows.history_of(entry) for entry in history),
+            issues=tuple(desk_rows.issue_of(issue) for issue in issues),
+        )
+
+    async def payments(self, partner_id: PartnerId, query: PaymentQuery) -> DeskPage[PaymentRow]:
+        """List the platform's payments with their places in FreshBooks (W8), newest first."""
+        initiated_at, payment_id = _split(query.after)
+        limit = _limit(query.limit)
+        rows = await self._fetch(
+            "payments",
+            partner_id,
+            query.place,
+            query.status,
+            query.search,
+            datetime.fromisoformat(initiated_at) if initiated_at else None,
+            payment_id or None,
+            limit + 1,
+        )
+        return _page(
+            rows, limit, desk_rows.payment_row_of, lambda row: f"{row.initiated_at.isoformat()}|{row.payment_id}"
+        )
+
+    async def payment(self, partner_id: PartnerId, payment_id: PaymentId) -> PaymentRow | None:
+        """Read one payment."""
+        rows = await self._fetch("payments_by_id", partner_id, [payment_id])
+        return desk_rows.payment_row_of(rows[0]) if rows else None
+
+    async def payouts(
+        self, partner_id: PartnerId, after: str | None = None, limit: int = DESK_PAGE_ROWS
+    ) -> DeskPage[PayoutRow]:
+        """List payouts, newest first."""
+        created_at, payout_id = _split(after)
+        limit = _limit(limit)
+        rows = await self._fetch(
+            "payouts",
+            partner_id,
+            datetime.fromisoformat(created_at) if created_at else None,
+            payout_id or None,
+            limit + 1,
+        )
+        return _page(rows, limit, desk_rows.payout_of, lambda row: f"{row.created_at.isoformat()}|{row.payout_id}")
+
+    async def customers(
+        self, partner_id: PartnerId, search: str = "", after: str | None = None, limit: int = DESK_PAGE_ROWS
+    ) -> DeskPage[CustomerRow]:
+        """List customers by name with what they owe."""
+        customer_id, name = _split(after)
+        limit = _limit(limit)
+        rows = await self._fetch(
+            "customers",
+            partner_id,
+            search,
+            name if customer_id else None,
+            int(customer_id) if customer_id else None,
+            limit + 1,
+        )
+        return _page(rows, limit, desk_rows.customer_of, lambda row: f"{row.id}|{row.name}")
+
+    async def issues(self, partner_id: PartnerId, query: IssueQuery) -> DeskPage[IssueRow]:
+        """List sync issues, newest first."""
+        limit = _limit(query.limit)
+        subject_type, subject_id = query.subject or (None, None)
+        rows = await self._fetch(
+            "issues",
+            partner_id,
+            query.closed,
+            query.kind,
+            subject_type,
+            subject_id,
+            int(query.after) if query.after else None,
+            limit + 1,
+        )
+        return _page(rows, limit, desk_rows.issue_of, lambda row: str(row.issue_id))
+
+    async def issue(self, partner_id: PartnerId, issue_id: int) -> IssueRow | None:
+        """Read one issue, open or closed."""
+        rows = await self._fetch("issue", partner_id, issue_id)
+        return desk_rows.issue_of(rows[0]) if rows else None
+
+    async def ledger_accounts(self, partner_id: PartnerId) -> tuple[LedgerAccount, ...]:
+        """List the chart of accounts as last read, active ones only."""
+        async with self._source.connection() as connection:
+            rows = await connection.fetch(_ACCOUNTS["ledger"], partner_id)
+        return tuple(desk_rows.ledger_account_of(row) for row in rows)
+
+    async def runs(
+        self, partner_id: PartnerId, after: str | None = None, limit: int = DESK_PAGE_ROWS
+    ) -> DeskPage[RunRow]:
+        """List the sync history, newest first (T3)."""
+        limit = _limit(limit)
+        rows = await self._fetch("runs", partner_id, int(after) if after else None, limit + 1)
+        return _page(rows, limit, desk_rows.run_of, lambda row: str(row.run_id))
+
+    async def audit(
+        self, partner_id: PartnerId, after: str | None = None, limit: int = DESK_PAGE_ROWS
+    ) -> DeskPage[AuditRow]:
+        """List the audit log, newest first (T2)."""
+        limit = _limit(limit)
+        rows = await self._fetch("audit", partner_id, int(after) if after else None, limit + 1)
+        return _page(rows, limit, desk_rows.audit_of, lambda row: str(row.audit_id))
+
+    async def events(
+        self, partner_id: PartnerId, after_event_id: int = 0, limit: int = DESK_PAGE_ROWS_MAX
+    ) -> tuple[EventRow, ...]:
+        """List what the platform has to tell the partner since an event, oldest first (T4)."""
+        rows = await self._fetch("events", partner_id, after_event_id, _limit(limit))
+        return tuple(desk_rows.event_of(row) for row in rows)
+
+    async def _fetch(self, name: str, *args: object) -> list[asyncpg.Record]:
+        async with self._source.connection() as connection:
+            return await connection.fetch(_SQL[name], *args)
+
+
+async def _counts(connection: Conn, partner_id: PartnerId, account_id: str | None) -> Counts:
+    row = await connection.fetchrow(_SQL["counts"], partner_id, account_id)
+    if row is None:
+        return Counts()
+    return desk_rows.counts_of(row, await connection.fetch(_SQL["push_counts"], partner_id))
+
+
+def _page(
+    rows: Sequence[asyncpg.Record], limit: int, read: Callable[[asyncpg.Record], RowT], cursor: Callable[[RowT], str]
+) -> DeskPage[RowT]:
+    """Cut a list that was asked for one row more than shown: that row only tells that there is a next page."""
+    shown = tuple(read(row) for row in rows[:limit])
+    return DeskPage(rows=shown, after=cursor(shown[-1]) if len(rows) > limit else None)
+
+
+def _split(after: str | None) -> tuple[str, str]:
+    if not after:
+        return "", ""
+    first, separator, second = after.partition("|")
+    if not separator:
+        raise ValueError(f"{after!r} is no cursor of this list")
+    return first, second
+
+
+def _limit(asked: int) -> int:
+    return max(1, min(asked, DESK_PAGE_ROWS_MAX))

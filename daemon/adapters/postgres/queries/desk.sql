@@ -1,0 +1,186 @@
+-- name: module
+SELECT p.partner_id, p.name, coalesce(c.status, 'not_connected') AS status, c.parked_reason, c.parked_at, c.account_id,
+       c.business_id, coalesce(c.business_name, '') AS business_name, coalesce(c.role, '') AS role,
+       coalesce(c.timezone, p.timezone) AS timezone, c.payments_account_id, c.deposits_account_id, c.fees_account_id,
+       coalesce(c.record_deposits, false) AS record_deposits, coalesce(c.options, '{}') AS options,
+       coalesce(c.disconnecting, false) AS disconnecting, coalesce(c.paused, false) AS paused, c.consented_at,
+       c.connected_at, c.disconnected_at, c.sync_asked_at, c.last_attempt_at, c.last_success_at
+FROM platform.partner p
+LEFT JOIN sync.connection c USING (partner_id)
+WHERE p.partner_id = $1
+
+-- name: counts
+SELECT (SELECT count(*) FROM sync.customer WHERE partner_id = $1 AND account_id = $2) AS customers,
+       i.invoices, i.outstanding, i.paid, i.drafts, i.deleted,
+       (SELECT count(*) FROM sync.fb_payment WHERE partner_id = $1 AND account_id = $2) AS fb_payments,
+       (SELECT count(*) FROM platform.payment WHERE partner_id = $1) AS payments,
+       (SELECT count(*) FROM sync.issue WHERE partner_id = $1 AND closed_at IS NULL) AS issues,
+       (SELECT count(*) FROM sync.quarantine WHERE partner_id = $1 AND account_id = $2) AS quarantined
+FROM (
+    SELECT count(*) AS invoices,
+           count(*) FILTER (WHERE status = 'outstanding') AS outstanding,
+           count(*) FILTER (WHERE status = 'paid') AS paid,
+           count(*) FILTER (WHERE status = 'draft') AS drafts,
+           count(*) FILTER (WHERE vis_state = 1) AS deleted
+    FROM sync.invoice WHERE partner_id = $1 AND account_id = $2
+) i
+
+-- name: push_counts
+SELECT push_state, count(*) FROM sync.desk_payment
+WHERE partner_id = $1 AND push_state IS NOT NULL
+GROUP BY push_state ORDER BY push_state
+
+-- name: invoices
+SELECT * FROM sync.desk_invoice i
+WHERE partner_id = $1
+  AND ($2 = '' OR CASE $2 WHEN 'archived' THEN archived_at IS NOT NULL ELSE archived_at IS NULL AND status = $2 END)
+  AND CASE $3 WHEN '' THEN true
+              WHEN 'deleted' THEN vis_state = 1
+              WHEN 'archived_in_freshbooks' THEN vis_state = 2
+              WHEN 'not_payable' THEN not_payable IS NOT NULL
+              WHEN 'overpaid' THEN amount_due < 0
+              WHEN 'overdue' THEN status = 'outstanding' AND amount_due > 0 AND vis_state <> 1 AND due_on < $4
+              WHEN 'issue' THEN issues > 0
+      END
+  AND ($5::bigint IS NULL OR customer_id = $5)
+  AND ($6 = '' OR strpos(lower(number), lower($6)) > 0 OR strpos(lower(customer_name), lower($6)) > 0)
+  AND ($7::date IS NULL OR (issued_on, invoice_id) < ($7, $8::bigint))
+ORDER BY issued_on DESC, invoice_id DESC
+LIMIT $9
+
+-- name: invoice
+SELECT * FROM sync.desk_invoice WHERE partner_id = $1 AND invoice_id = $2
+
+-- name: lines
+SELECT name, description, quantity, unit_cost, amount, tax_name1, tax_percent1, tax_name2, tax_percent2
+FROM sync.line_item
+WHERE partner_id = $1 AND account_id = $2 AND invoice_id = $3
+ORDER BY position
+
+-- name: fb_payments
+-- With those that stood on this invoice when it was last read, and the platform payment each one records.
+SELECT f.fb_payment_id, f.invoice_id, f.amount, f.currency, f.paid_on, f.type, f.note, f.vis_state, f.from_credit,
+       coalesce(a.payment_id, s.subject) AS payment_id
+FROM sync.fb_payment f
+LEFT JOIN sync.applied a
+       ON a.partner_id = f.partner_id AND a.account_id = f.account_id AND a.invoice_id = $3 AND a.fb_payment_id = f.fb_payment_id
+LEFT JOIN LATERAL (
+    SELECT subject FROM sync.push s
+    WHERE s.partner_id = f.partner_id AND s.account_id = f.account_id AND s.fb_payment_id = f.fb_payment_id
+      AND s.kind = 'payment' AND s.reason IS DISTINCT FROM 'replaced'
+    ORDER BY s.generation DESC
+    LIMIT 1
+) s ON true
+WHERE f.partner_id = $1 AND f.account_id = $2 AND (f.invoice_id = $3 OR a.payment_id IS NOT NULL)
+ORDER BY f.paid_on, f.fb_payment_id
+
+-- name: history
+SELECT entry_id, at, what, detail, ignored, data FROM sync.invoice_history
+WHERE partner_id = $1 AND account_id = $2 AND invoice_id = $3
+ORDER BY entry_id DESC
+LIMIT 200
+
+-- name: issues_of_invoice
+SELECT * FROM sync.issue
+WHERE partner_id = $1 AND closed_at IS NULL
+  AND (subject_type = 'invoice' AND subject_id = $2::bigint::text
+       OR subject_type = 'payment' AND subject_id = ANY ($3::text[]))
+ORDER BY issue_id DESC
+
+-- name: payments
+SELECT p.*, (SELECT count(*) FROM sync.push s
+             WHERE s.partner_id = p.partner_id AND s.kind = 'payment' AND s.subject = p.payment_id) AS generations
+FROM sync.desk_payment p
+WHERE partner_id = $1
+  AND ($2 = '' OR push_state = $2)
+  AND ($3 = '' OR status = $3)
+  AND ($4 = '' OR strpos(lower(payment_id), lower($4)) > 0 OR strpos(lower(invoice_number), lower($4)) > 0
+       OR strpos(lower(customer_name), lower($4)) > 0)
+  AND ($5::timestamptz IS NULL OR (initiated_at, payment_id) < ($5, $6::text))
+ORDER BY initiated_at DESC, payment_id DESC
+LIMIT $7
+
+-- name: payments_by_id
+SELECT p.*, (SELECT count(*) FROM sync.push s
+             WHERE s.partner_id = p.partner_id AND s.kind = 'payment' AND s.subject = p.payment_id) AS generations
+FROM sync.desk_payment p
+WHERE partner_id = $1 AND payment_id = ANY ($2::text[])
+ORDER BY initiated_at, payment_id
+
+-- name: payments_of_invoice
+SELECT payment_id FROM platform.payment WHERE partner_id = $1 AND account_id = $2 AND invoice_id = $3
+UNION
+SELECT payment_id FROM sync.applied WHERE partner_id = $1 AND account_id = $2 AND invoice_id = $3
+
+-- name: payouts
+SELECT p.payout_id, p.status, p.currency, p.net, p.arrival_date, p.created_at,
+       s.generation, s.state AS push_state, s.reason AS push_reason, s.detail, s.attempts, s.not_before, s.claimed_at,
+       s.fb_payment_id, s.recorded_amount, s.choice, s.updated_at AS push_updated_at,
+       coalesce((SELECT jsonb_agg(jsonb_build_object('member', m.member, 'kind', m.kind, 'payment_id', m.payment_id,
+                                                     'amount', m.amount::text) ORDER BY m.member)
+                 FROM platform.payout_member m
+                 WHERE m.partner_id = p.partner_id AND m.payout_id = p.payout_id), '[]') AS members
+FROM platform.payout p
+LEFT JOIN LATERAL (
+    SELECT * FROM sync.push s
+    WHERE s.partner_id = p.partner_id AND s.kind = 'payout' AND s.subject = p.payout_id
+    ORDER BY s.generation DESC
+    LIMIT 1
+) s ON true
+WHERE p.partner_id = $1 AND ($2::timestamptz IS NULL OR (p.created_at, p.payout_id) < ($2, $3::text))
+ORDER BY p.created_at DESC, p.payout_id DESC
+LIMIT $4
+
+-- name: customers
+SELECT c.customer_id, c.email, c.phone, c.city, c.country, c.currency, c.vis_state, c.fb_updated_at, d.name,
+       (SELECT count(*) FROM sync.invoice i
+        WHERE i.partner_id = c.partner_id AND i.account_id = c.account_id AND i.customer_id = c.customer_id) AS invoices,
+       coalesce((SELECT jsonb_object_agg(o.currency, o.due::text)
+                 FROM (SELECT i.currency, sum(i.amount_due) AS due FROM sync.invoice i
+                       WHERE i.partner_id = c.partner_id AND i.account_id = c.account_id
+                         AND i.customer_id = c.customer_id AND i.status = 'outstanding' AND i.amount_due > 0
+                         AND i.vis_state <> 1
+                       GROUP BY i.currency) o), '{}') AS owes
+FROM sync.customer c
+JOIN sync.connection n USING (partner_id, account_id)
+CROSS JOIN LATERAL (
+    SELECT coalesce(nullif(c.organization, ''), trim(c.first_name || ' ' || c.last_name)) AS name
+) d
+WHERE c.partner_id = $1 AND ($2 = '' OR strpos(lower(d.name || ' ' || c.email), lower($2)) > 0)
+  AND ($3::text IS NULL OR (d.name, c.customer_id) > ($3, $4::bigint))
+ORDER BY d.name, c.customer_id
+LIMIT $5
+
+-- name: issues
+SELECT * FROM sync.issue
+WHERE partner_id = $1 AND ($2 OR closed_at IS NULL) AND ($3 = '' OR kind = $3)
+  AND ($4::text IS NULL OR (subject_type = $4 AND subject_id = $5::text))
+  AND ($6::bigint IS NULL OR issue_id < $6)
+ORDER BY issue_id DESC
+LIMIT $7
+
+-- name: issue
+SELECT * FROM sync.issue WHERE partner_id = $1 AND issue_id = $2
+
+-- name: runs
+SELECT * FROM sync.run WHERE partner_id = $1 AND ($2::bigint IS NULL OR run_id < $2) ORDER BY run_id DESC LIMIT $3
+
+-- name: audit
+SELECT * FROM sync.audit WHERE partner_id = $1 AND ($2::bigint IS NULL OR audit_id < $2) ORDER BY audit_id DESC LIMIT $3
+
+-- name: events
+SELECT event_id, at, kind, subject, data FROM platform.event
+WHERE partner_id = $1 AND event_id > $2 ORDER BY event_id LIMIT $3
+
+-- name: archive_state
+-- P6: first in FreshBooks, then here; and never under a payment that is processing.
+SELECT i.account_id, i.number, i.archived_at, i.vis_state,
+       EXISTS (SELECT FROM platform.payment p
+               WHERE p.partner_id = i.partner_id AND p.account_id = i.account_id AND p.invoice_id = i.invoice_id
+                 AND p.status = 'processing') AS processing
+FROM sync.invoice i
+JOIN sync.connection n USING (partner_id, account_id)
+WHERE i.partner_id = $1 AND i.invoice_id = $2
+
+-- name: archive
+UPDATE sync.invoice SET archived_at = $4 WHERE partner_id = $1 AND account_id = $2 AND invoice_id = $3
