@@ -201,6 +201,9 @@ def test_no_text_makes_the_duration_reader_fail_otherwise_than_by_refusing(value
         (f'[encryption]\nkeys = [{{id = "a"}}, {{id = "b", key = "{KEY_1}"}}]', ("encryption.keys[0].key", "missing")),
         (f'[encryption]\nkeys = [{{id = "a", key = "{KEY_1}", is = 1}}]', ("encryption.keys[0].is", "no such key")),
         ("[postgres]\nconnections_max = 1", ("postgres.connections_max", "greater than or equal to 2")),
+        ('[postgres]\ndsn = "host=x"', ("postgres.dsn", "no address of a Postgres", "postgresql://USER@HOST")),
+        ('[postgres]\ndsn = "postgresql://h:hush/x"', ("postgres.dsn", "no address of a Postgres")),
+        ('[postgres]\ndsn = "postgresql://h:0/x"', ("postgres.dsn", "no address of a Postgres")),
         ("[log]\nlevel =\n", ("not valid TOML", "line 2")),
         ("[log]\n[log]", ("not valid TOML", "line 2")),
         ('[sync]\npage_size = 0\n[log]\nlevel = "loud"', ("sync.page_size", "(and 1 more)")),
@@ -212,6 +215,18 @@ def test_a_wrong_setting_is_refused_by_name_with_the_next_step(
     sentence = refusal(text, tmp_path)
     assert str(tmp_path / "daemon.toml") in sentence
     assert [word for word in words if word not in sentence] == []
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "postgresql:///syncd?host=/var/run/postgresql",
+        "postgres://u:p@h:5432/x",
+        "postgresql://u@h1:5432,h2:5433/x?target_session_attrs=read-write",
+    ],
+)
+def test_a_dsn_may_name_a_socket_a_host_or_several(dsn: str, tmp_path: Path) -> None:
+    assert settings_from(f'[postgres]\ndsn = "{dsn}"', tmp_path).postgres.dsn.get_secret_value() == dsn
 
 
 def test_the_same_key_id_twice_is_refused(tmp_path: Path) -> None:

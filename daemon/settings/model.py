@@ -20,6 +20,7 @@ from daemon.settings.values import (
     TcpAddress,
     Url,
     Words,
+    parse_dsn,
     parse_key,
     parse_key_id,
     parse_keys,
@@ -41,7 +42,7 @@ class Section(BaseModel):
 class PostgresSettings(Section):
     """Where the data is kept. Without a `dsn` the daemon runs a Postgres of its own below `state_dir`."""
 
-    dsn: Annotated[Secret, RESTART] = SecretStr("")
+    dsn: Annotated[Secret, AfterValidator(parse_dsn), RESTART] = SecretStr("")
     state_dir: Annotated[OptionalPath, RESTART] = None
     connections_max: Annotated[int, RESTART] = Field(default=10, ge=2, le=500)
     acquire_timeout: Annotated[Duration, RESTART] = timedelta(seconds=10)

@@ -184,6 +184,23 @@ OptionalPath = Annotated[
 Secret = SecretStr
 """A value that no print, log or error ever shows."""
 
+
+def parse_dsn(value: SecretStr) -> SecretStr:
+    """Accept the address of a Postgres, of several hosts too; nothing of it is echoed, as it may hold a password."""
+    text = value.get_secret_value()
+    refusal = "this is no address of a Postgres: write it as postgresql://USER@HOST/DATABASE"
+    if text and not text.startswith(("postgresql://", "postgres://")):
+        raise ValueError(refusal)
+    try:
+        parts = urlsplit(text)
+        is_possible = "," in parts.netloc or parts.port != 0
+    except ValueError as error:
+        raise ValueError(refusal) from error
+    if not is_possible:
+        raise ValueError(refusal)
+    return value
+
+
 KEY_BYTES: Final = 32
 LINK_KEY_CHARACTERS_MIN: Final = 32
 _KEY_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
