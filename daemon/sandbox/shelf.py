@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Generic, Protocol, TypeVar
 
-from daemon.sandbox.model import ARCHIVED, DELETED
+from daemon.sandbox.model import ACTIVE, ARCHIVED, DELETED
 
 
 class Record(Protocol):
@@ -98,7 +98,9 @@ class Shelf(Generic[R]):
         """Ids of the records with this `vis_state`."""
         if vis_state == DELETED:
             return set(self.deleted)
-        return set(self._archived) if vis_state == ARCHIVED else set(self.rows) - self.deleted - self._archived
+        if vis_state == ARCHIVED:
+            return set(self._archived)
+        return set(self.rows) - self.deleted - self._archived if vis_state == ACTIVE else set()
 
     def children(self, parent: str, key: int) -> list[R]:
         """The records whose `parent` field is `key`, oldest id first unless they were moved there."""

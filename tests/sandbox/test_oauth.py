@@ -195,7 +195,9 @@ async def test_the_identity_has_an_owner_a_null_account_and_a_client_role(api: A
     own = body["response"]["permissions"][api.account_id]
     assert own["manual_journal_entries_feature.access"] is True
     foreign = rows[2]["business"]["account_id"]
-    assert {"client": foreign} == {r["role"]: r["accountid"] for r in body["response"]["roles"] if r["role"] == "client"}
+    assert {"client": foreign} == {
+        r["role"]: r["accountid"] for r in body["response"]["roles"] if r["role"] == "client"
+    }
 
 
 async def test_a_missing_bearer_is_unauthenticated(api: Api) -> None:

@@ -18,7 +18,10 @@ async def ids(api: Api, path: str, **query: str | int) -> list[int]:
 async def as_client_member(api: Api) -> Membership:
     """Turn the api to the account of which its person is only a client."""
     member = api.sandbox.directory.logins["robin@sandbox.example"].memberships[2]
-    api.greeting["accounts"][0] = {"account_id": member.account.account_id, "business_uuid": member.account.business_uuid}
+    api.greeting["accounts"][0] = {
+        "account_id": member.account.account_id,
+        "business_uuid": member.account.business_uuid,
+    }
     return member
 
 
