@@ -28,7 +28,7 @@ from tests.web.fakes import (
 )
 from tests.web.rows import PARTNER
 
-KEYS = {"k1": "a-secret-of-the-platform"}
+KEYS = {"k1": "a-secret-of-the-platform", "k0": "its-former-secret"}
 
 
 @dataclass

@@ -1,7 +1,5 @@
 """The dashboard's ports in memory: what the pages show is what a test put there, and what they did can be looked up."""
 
-# ruff: noqa: ARG002  (a port in memory heeds only what some test looks at)
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta

@@ -73,7 +73,7 @@ async def callback(request: web.Request) -> web.Response:
 @routes.get(f"{HOME}/freshbooks/done")
 async def done(request: web.Request) -> web.Response:
     """Close the pop-up and have the page behind it read again; without scripts, lead back by a link."""
-    return page(request, "connect_done.html", {})
+    return page(request, "connect_done.html", {}, is_small=True)
 
 
 @routes.get(f"{HOME}/freshbooks/business")
@@ -83,7 +83,7 @@ async def choose_business(request: web.Request) -> web.Response:
     offer = await dashboard.consent.offered(session.partner_id, session.session_hash)
     if offer is None:
         return see_other(request, HOME)
-    return page(request, "connect_business.html", {"offer": offer})
+    return page(request, "connect_business.html", {"offer": offer}, is_small=True)
 
 
 @routes.post(f"{HOME}/freshbooks/business")

@@ -51,7 +51,7 @@ async def signed_out(request: web.Request, why: str = "", *, status: int = 401) 
     """Say that nobody is signed in, why, and how to get in; in the demo, with links for each partner."""
     dashboard = request.app[DASHBOARD]
     links = await _demo_links(dashboard)
-    return page(request, "signed_out.html", {"why": why, "links": links}, status=status)
+    return page(request, "signed_out.html", {"why": why, "links": links}, status=status, is_small=True)
 
 
 async def _demo_links(dashboard: Dashboard) -> list[tuple[str, str]]:

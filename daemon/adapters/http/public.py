@@ -105,7 +105,9 @@ async def _signed_out(request: web.Request) -> web.StreamResponse:
 
 
 def _error_page(request: web.Request, status: int, sentence: str, retry_after: str | None = None) -> web.Response:
-    response = page(request, "error.html", {"title": _TITLES[status], "sentence": sentence}, status=status)
+    response = page(
+        request, "error.html", {"title": _TITLES[status], "sentence": sentence}, status=status, is_small=True
+    )
     if retry_after:
         response.headers["Retry-After"] = retry_after
     return response

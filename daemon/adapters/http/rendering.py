@@ -27,21 +27,33 @@ _CENT = Decimal("0.01")
 
 
 def set_up_templates(app: web.Application) -> None:
-    """Give the application its templates: escaped always, and an unknown name is an error."""
-    environment = aiohttp_jinja2.setup(
-        app,
+    """Give the application its templates."""
+    app[aiohttp_jinja2.APP_KEY] = _environment()
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    """The templates, compiled once a process: escaped always, and an unknown name is an error."""
+    environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(HERE / "templates"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        auto_reload=False,
     )
     environment.filters.update(money=money, day=day, moment=moment, span=span, quantity=quantity)
     environment.globals.update(static=static_url, wording=wording)
+    return environment
 
 
-def page(request: web.Request, template: str, values: Mapping[str, Any], *, status: int = 200) -> web.Response:
-    """Render a page with what every page shows: who is signed in, what was just done, and the time."""
+def page(
+    request: web.Request, template: str, values: Mapping[str, Any], *, status: int = 200, is_small: bool = False
+) -> web.Response:
+    """Render a page with what every page shows: who is signed in, what was just done, and the time.
+
+    A small page, such as one in the pop-up, leaves what was just done for the next full one to say.
+    """
     dashboard = request.app[DASHBOARD]
     session = request.get(SESSION)
     response = web.Response(status=status, content_type="text/html", charset="utf-8")
@@ -49,7 +61,7 @@ def page(request: web.Request, template: str, values: Mapping[str, Any], *, stat
         "csrf": session.csrf if session else "",
         "signed_in": session is not None,
         "demo": dashboard.is_demo,
-        "flash": take_flash(request, response),
+        "flash": None if is_small else take_flash(request, response),
         "now": dashboard.clock.now(),
         "here": request.path_qs,
         "since": request.get(SINCE, ""),
