@@ -1,4 +1,4 @@
-"""The Store port in memory, for actors in virtual time; the same suite runs over it and over Postgres, so it cannot drift."""
+"""The Store port in memory, for actors in virtual time."""
 
 import contextlib
 import copy
@@ -81,7 +81,7 @@ class MemoryStore:
         self.fail = fail
         self._now = now
 
-    # ---- what the platform and people do --------------------------------------------------------------------------------
+    # ---- what the platform and people do -----------------------------------------------------------------------------
 
     def connect(self, connection: Connection) -> None:
         """Store a consent."""
@@ -130,17 +130,18 @@ class MemoryStore:
             self._ask(self.books[partner_id], due)
             self.notify(partner_id, "reread")
 
-    # ---- PullStore ------------------------------------------------------------------------------------------------------
+    # ---- PullStore ---------------------------------------------------------------------------------------------------
 
     async def fingerprints(self, scope: Scope, resource: Resource, ids: Sequence[int]) -> Mapping[int, int]:
         self.fail("fingerprints")
         books = self.books[scope.partner_id]
-        rows: Mapping[int, Any] = {
+        known: dict[Resource, Mapping[Any, Any]] = {
             Resource.CUSTOMERS: {key: row for key, (row, _) in books.customers.items()},
             Resource.PAYMENTS: {key: row for key, (row, _) in books.fb_payments.items()},
             Resource.INVOICES: books.invoices,
             Resource.CREDITS: books.credits,
-        }[resource]
+        }
+        rows = known[resource]
         return {key: rows[key].fingerprint for key in ids if key in rows}
 
     async def merge_customers(self, scope: Scope, customers: Sequence[FbCustomer], reading: Reading) -> int:
@@ -224,7 +225,7 @@ class MemoryStore:
     async def store_ledger_accounts(self, scope: Scope, accounts: Sequence[LedgerAccount]) -> None:
         self.books[scope.partner_id].accounts = tuple(accounts)
 
-    # ---- PushStore ------------------------------------------------------------------------------------------------------
+    # ---- PushStore ---------------------------------------------------------------------------------------------------
 
     async def claim(self, scope: Scope, now: datetime, deadline_at: datetime) -> Claim | None:
         self.fail("claim")
@@ -295,7 +296,7 @@ class MemoryStore:
         self._platform_changed(scope.partner_id, books.payments[payment_id])
         self.notify(scope.partner_id, "push")
 
-    # ---- ConnectionStore ------------------------------------------------------------------------------------------------
+    # ---- ConnectionStore ---------------------------------------------------------------------------------------------
 
     async def partners(self) -> tuple[PartnerId, ...]:
         self.fail("partners")
@@ -338,7 +339,7 @@ class MemoryStore:
         finally:
             self.listeners.remove(send)
 
-    # ---- inside ---------------------------------------------------------------------------------------------------------
+    # ---- inside ------------------------------------------------------------------------------------------------------
 
     def _change(self, partner_id: PartnerId, **changes: Any) -> None:
         self.connections[partner_id] = replace(self.connections[partner_id], **changes)

@@ -62,7 +62,7 @@ VIRTUAL_BACKEND = ("asyncio", {"loop_factory": VirtualLoop})
 
 
 class VirtualClock:
-    """Fulfils the Clock port by the loop's virtual time; `step` moves the wall clock alone, as an operator or NTP would."""
+    """Fulfils the Clock port by virtual time; `step` moves the wall clock alone, as an operator or NTP would."""
 
     def __init__(self, start: datetime = START) -> None:
         self._start = start

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.virtual_time import VIRTUAL_BACKEND
+from tests.virtual_time import VIRTUAL_BACKEND, VirtualLoop
 
 
 @pytest.fixture(scope="session")
-def anyio_backend() -> tuple[str, dict[str, object]]:
+def anyio_backend() -> tuple[str, dict[str, type[VirtualLoop]]]:
     return VIRTUAL_BACKEND

@@ -80,7 +80,7 @@ class ActorStage:
             clock=self.clock,
             store=self.store,
             tokens=self.keys,
-            telemetry=self.notes,  # type: ignore[arg-type]
+            telemetry=self.notes,
             account=self._account,
         )
         self.root = RootSupervisor(self.world, self.policy)
@@ -137,7 +137,7 @@ class ActorStage:
             assert self.clock.now() < deadline, f"not so within {within}"
             await anyio.sleep(0.05)
 
-    # ---- the two sides of the books -----------------------------------------------------------------------------------
+    # ---- the two sides of the books ----------------------------------------------------------------------------------
 
     def bill(self, amount: str | Decimal = "100.00", index: int = 0, **fields: Any) -> InvoiceId:
         """Write a sent invoice in FreshBooks."""
