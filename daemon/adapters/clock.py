@@ -2,11 +2,8 @@
 
 import time
 from datetime import UTC, datetime
-from typing import Final
 
 import anyio
-
-WALL_CLOCK_CHECK_S: Final = 60.0
 
 
 class SystemClock:
@@ -21,10 +18,5 @@ class SystemClock:
         return time.monotonic()
 
     async def sleep(self, seconds: float) -> None:
-        """Wait that long; not at all when it is zero or less, except that others get their turn."""
-        await anyio.sleep(seconds)
-
-    async def sleep_until(self, deadline: datetime) -> None:
-        """Wait for a point in time, and notice within a minute when the wall clock is stepped meanwhile."""
-        while (remaining_s := (deadline - self.now()).total_seconds()) > 0:
-            await self.sleep(min(remaining_s, WALL_CLOCK_CHECK_S))
+        """Wait that long; with zero or less, only let others have their turn."""
+        await anyio.sleep(max(seconds, 0))

@@ -1,31 +1,11 @@
-"""The clock tells UTC and waits for points in time, even where the wall clock is stepped."""
+"""The clock tells UTC, and lets time pass."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
-from typing_extensions import override
+import anyio
+import pytest
 
-from daemon.adapters.clock import WALL_CLOCK_CHECK_S, SystemClock
-
-NOON = datetime(2026, 3, 8, 12, tzinfo=UTC)
-
-
-class SteppedClock(SystemClock):
-    """A wall clock that sleeping moves, and that an operator steps once."""
-
-    def __init__(self, step: timedelta = timedelta(0)) -> None:
-        self.at = NOON
-        self.step = step
-        self.slept: list[float] = []
-
-    @override
-    def now(self) -> datetime:
-        return self.at
-
-    @override
-    async def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.at += timedelta(seconds=seconds) + self.step
-        self.step = timedelta(0)
+from daemon.adapters.clock import SystemClock
 
 
 def test_now_is_an_aware_point_in_utc() -> None:
@@ -39,27 +19,14 @@ async def test_sleeping_takes_that_long_on_the_clock_that_never_steps() -> None:
     assert clock.monotonic() - before >= 0.02
 
 
-async def test_a_deadline_in_the_past_is_not_waited_for() -> None:
-    clock = SteppedClock()
-    await clock.sleep_until(NOON - timedelta(hours=1))
-    assert clock.slept == []
+@pytest.mark.parametrize("seconds", [0, -5])
+async def test_a_sleep_of_no_length_lets_others_have_their_turn(seconds: float) -> None:
+    turns = []
 
+    async def other() -> None:
+        turns.append("other")
 
-async def test_a_deadline_is_waited_for_to_the_second() -> None:
-    clock = SteppedClock()
-    await clock.sleep_until(NOON + timedelta(seconds=150))
-    assert clock.slept == [60, 60, 30]
-    assert clock.at == NOON + timedelta(seconds=150)
-
-
-async def test_a_clock_stepped_forward_past_the_deadline_is_noticed_within_a_minute() -> None:
-    clock = SteppedClock(step=timedelta(hours=1))
-    await clock.sleep_until(NOON + timedelta(minutes=30))
-    assert clock.slept == [WALL_CLOCK_CHECK_S]
-
-
-async def test_a_clock_stepped_back_does_not_end_the_wait_early() -> None:
-    clock = SteppedClock(step=-timedelta(hours=1))
-    await clock.sleep_until(NOON + timedelta(minutes=2))
-    assert clock.at == NOON + timedelta(minutes=2)
-    assert sum(clock.slept) == 3720
+    async with anyio.create_task_group() as group:
+        group.start_soon(other)
+        await SystemClock().sleep(seconds)
+        assert turns == ["other"]
