@@ -19,7 +19,6 @@ from daemon.adapters.http.sse import Hub
 from daemon.core.model import PartnerId
 from tests.web.fakes import (
     MemoryAccounts,
-    MemoryChoices,
     MemoryConsent,
     MemoryDesk,
     MemoryPlatform,
@@ -40,7 +39,6 @@ class Site:
     sessions: MemorySessions
     consent: MemoryConsent
     desk: MemoryDesk
-    choices: MemoryChoices
     accounts: MemoryAccounts
     platform: MemoryPlatform
     hub: Hub
@@ -116,7 +114,6 @@ async def serve(*, demo: bool = True, public_url: str | None = None) -> AsyncIte
             sessions=MemorySessions(),
             consent=MemoryConsent(),
             desk=MemoryDesk(),
-            choices=MemoryChoices(),
             accounts=MemoryAccounts(),
             platform=MemoryPlatform(),
             hub=Hub(),
@@ -130,7 +127,6 @@ async def serve(*, demo: bool = True, public_url: str | None = None) -> AsyncIte
                 sessions=site.sessions,
                 consent=site.consent,
                 desk=site.desk,
-                choices=site.choices,
                 accounts=site.accounts,
                 hub=site.hub,
                 platform=site.platform if demo else None,

@@ -1,6 +1,5 @@
 """The dashboard's ports in memory: what the pages show is what a test put there, and what they did can be looked up."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -36,17 +35,14 @@ from daemon.core.desk import (
     PaymentRow,
 )
 from daemon.core.errors import StoreUnavailable
-from daemon.core.exchange import Reread
 from daemon.core.model import (
     AccountId,
-    Choice,
     FbPaymentId,
     InvoiceId,
     LedgerAccount,
     PartnerId,
     PaymentId,
     PaymentStatus,
-    Scope,
 )
 from tests.web.rows import BANK, FEES, NOW, OTHER, PARTNER, PETTY_CASH, UNDEPOSITED, make_module
 
@@ -164,6 +160,8 @@ class MemoryDesk:
     next_cursor: str | None = None
     asked: list[InvoiceQuery | PaymentQuery | IssueQuery] = field(default_factory=list)
     synced: list[str] = field(default_factory=list)
+    acted: list[tuple[PartnerId, int, str, FbPaymentId | None, PaymentId | None]] = field(default_factory=list)
+    answer: choices.NotOffered | bool = True
     is_down: bool = False
 
     async def module(self, partner_id: PartnerId) -> Module | None:
@@ -201,32 +199,22 @@ class MemoryDesk:
     async def issue(self, partner_id: PartnerId, issue_id: int) -> IssueRow | None:
         return next((row for row in self.issue_rows if partner_id == PARTNER and row.issue_id == issue_id), None)
 
+    async def act_on_issue(
+        self,
+        partner_id: PartnerId,
+        issue_id: int,
+        action: str,
+        fb_payment_id: FbPaymentId | None,
+        who: str,
+        now: datetime,
+        payment_id: PaymentId | None = None,
+    ) -> choices.NotOffered | bool:
+        self.acted.append((partner_id, issue_id, action, fb_payment_id, payment_id))
+        return self.answer
+
     def _check(self) -> None:
         if self.is_down:
             raise StoreUnavailable("Postgres is away")
-
-
-class MemoryChoices:
-    """Takes every decision, and remembers it."""
-
-    def __init__(self) -> None:
-        self.chosen: list[tuple[Scope, PaymentId, Choice, FbPaymentId | None]] = []
-        self.taken: list[InvoiceId] = []
-        self.reread: list[Reread] = []
-        self.refused: choices.NotOffered | None = None
-
-    async def choose(
-        self, scope: Scope, payment_id: PaymentId, choice: Choice, fb_payment_id: FbPaymentId | None, who: str
-    ) -> choices.NotOffered | None:
-        self.chosen.append((scope, payment_id, choice, fb_payment_id))
-        return self.refused
-
-    async def take_freshbooks_version(self, scope: Scope, invoice_id: InvoiceId, who: str) -> choices.NotOffered | None:
-        self.taken.append(invoice_id)
-        return self.refused
-
-    async def ask_reread(self, scope: Scope, rereads: Sequence[Reread]) -> None:
-        self.reread.extend(rereads)
 
 
 class MemoryPlatform:

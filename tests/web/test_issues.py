@@ -2,11 +2,9 @@ import pytest
 
 from daemon.core.choices import NotOffered
 from daemon.core.issues import TAKE_FRESHBOOKS_VERSION
-from daemon.core.model import AccountId, Choice, FbPaymentId, InvoiceId, IssueKind, PaymentId, Resource, Scope
+from daemon.core.model import Choice, FbPaymentId, IssueKind, PaymentId
 from tests.web.conftest import Browser, Site
-from tests.web.rows import NOW, PARTNER, make_issue, make_unconnected
-
-SCOPE = Scope(partner_id=PARTNER, account_id=AccountId("abc123"))
+from tests.web.rows import NOW, PARTNER, make_issue
 
 
 async def test_an_issue_shows_reason_next_step_and_its_actions(site: Site, browser: Browser) -> None:
@@ -29,7 +27,7 @@ async def test_a_pressed_action_becomes_the_choice_for_its_payment(
 ) -> None:
     site.desk.issue_rows = [make_issue(actions=(choice,))]
     answer = await browser.post("/issues/31", {"action": choice, "fb_payment_id": "#9002"})
-    assert site.choices.chosen == [(SCOPE, PaymentId("pay_77aa10"), choice, FbPaymentId(9002))]
+    assert site.desk.acted == [(PARTNER, 31, choice, FbPaymentId(9002), None)]
     assert "Noted:" in (await browser.follow(answer)).text
 
 
@@ -38,7 +36,7 @@ async def test_settled_by_hand_must_name_the_payment(site: Site, browser: Browse
     for named in ("", "cheque", "1" * 19):
         answer = await browser.post("/issues/31", {"action": "settled_by_hand", "fb_payment_id": named})
         assert "Name the payment in FreshBooks" in (await browser.follow(answer)).text
-    assert not site.choices.chosen
+    assert not site.desk.acted
 
 
 async def test_candidates_are_offered_by_number(site: Site, browser: Browser) -> None:
@@ -52,7 +50,7 @@ async def test_a_record_that_stands_in_is_chosen_for_the_other_payment(site: Sit
     site.desk.issue_rows = [make_issue(kind=IssueKind.REVERT_FAILED_PAYMENT, actions=("stand_in",), data=data)]
     assert "<option>pay_c</option>" in (await browser.get("/issues")).text
     await browser.post("/issues/31", {"action": "stand_in", "payment_id": "pay_c", "fb_payment_id": "9001"})
-    assert site.choices.chosen == [(SCOPE, PaymentId("pay_c"), Choice.STAND_IN, FbPaymentId(9001))]
+    assert site.desk.acted == [(PARTNER, 31, Choice.STAND_IN, FbPaymentId(9001), PaymentId("pay_c"))]
 
 
 @pytest.mark.parametrize(("payment_id", "record"), [("pay_z", "9001"), ("pay_b", "1"), ("", "")])
@@ -63,20 +61,18 @@ async def test_a_stand_in_that_is_not_offered_is_refused(
     site.desk.issue_rows = [make_issue(actions=("stand_in",), data=data)]
     form = {"action": "stand_in", "payment_id": payment_id, "fb_payment_id": record}
     assert "not offered any more" in (await browser.follow(await browser.post("/issues/31", form))).text
-    assert not site.choices.chosen
+    assert not site.desk.acted
 
 
-async def test_freshbooks_version_is_taken_for_the_invoice(site: Site, browser: Browser) -> None:
-    site.desk.issue_rows = [make_issue(subject=("invoice", "811"), actions=(TAKE_FRESHBOOKS_VERSION,))]
-    await browser.post("/issues/31", {"action": TAKE_FRESHBOOKS_VERSION})
-    assert site.choices.taken == [InvoiceId(811)]
-
-
-async def test_a_record_is_read_again_on_request(site: Site, browser: Browser) -> None:
-    site.desk.issue_rows = [make_issue(subject=("invoices", "812"), actions=("read_again",))]
-    await browser.post("/issues/31", {"action": "read_again"})
-    (reread,) = site.choices.reread
-    assert (reread.resource, reread.id, reread.due_at) == (Resource.INVOICES, 812, NOW)
+@pytest.mark.parametrize(
+    ("subject", "action"), [(("invoice", "811"), TAKE_FRESHBOOKS_VERSION), (("invoices", "812"), "read_again")]
+)
+async def test_an_action_on_an_invoice_is_handed_on(
+    site: Site, browser: Browser, subject: tuple[str, str], action: str
+) -> None:
+    site.desk.issue_rows = [make_issue(subject=subject, actions=(action,))]
+    await browser.post("/issues/31", {"action": action})
+    assert site.desk.acted == [(PARTNER, 31, action, None, None)]
 
 
 async def test_reconnect_and_set_up_accounts_are_links(site: Site, browser: Browser) -> None:
@@ -91,7 +87,7 @@ async def test_an_action_that_the_issue_does_not_offer_is_refused(site: Site, br
     site.desk.issue_rows = [make_issue()]
     answer = await browser.post("/issues/31", {"action": action})
     assert "not offered any more" in (await browser.follow(answer)).text
-    assert not site.choices.chosen
+    assert not site.desk.acted
 
 
 async def test_a_settled_issue_offers_nothing_and_takes_nothing(site: Site, browser: Browser) -> None:
@@ -100,17 +96,18 @@ async def test_a_settled_issue_offers_nothing_and_takes_nothing(site: Site, brow
     assert "Settled" in page.text
     assert "Record it anyway" not in page.text
     await browser.post("/issues/31", {"action": "post_anyway"})
-    assert not site.choices.chosen
+    assert not site.desk.acted
 
 
 async def test_a_choice_that_no_longer_fits_says_why(site: Site, browser: Browser) -> None:
     site.desk.issue_rows = [make_issue()]
-    site.choices.refused = NotOffered(why="FreshBooks payment #9002 stands for another payment already.")
+    site.desk.answer = NotOffered(why="FreshBooks payment #9002 stands for another payment already.")
     answer = await browser.post("/issues/31", {"action": "post_anyway"})
     assert "#9002 stands for another payment already" in (await browser.follow(answer)).text
 
 
-async def test_without_books_there_is_nothing_to_choose(site: Site, browser: Browser) -> None:
-    site.desk.module_row = make_unconnected()
+async def test_an_action_that_the_store_no_longer_finds_is_refused(site: Site, browser: Browser) -> None:
     site.desk.issue_rows = [make_issue()]
-    assert (await browser.post("/issues/31", {"action": "post_anyway"})).status == 404
+    site.desk.answer = False
+    answer = await browser.post("/issues/31", {"action": "post_anyway"})
+    assert "not offered any more" in (await browser.follow(answer)).text

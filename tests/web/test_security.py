@@ -37,7 +37,7 @@ async def furnished(site: Site) -> Browser:
 
 
 def _nothing_happened(site: Site) -> bool:
-    done = (site.desk.synced, site.consent.disconnected, site.choices.chosen, site.platform.paid, site.platform.moved)
+    done = (site.desk.synced, site.consent.disconnected, site.desk.acted, site.platform.paid, site.platform.moved)
     return not any(done) and site.accounts.chosen is None
 
 
@@ -55,8 +55,8 @@ async def test_a_change_without_the_sessions_token_is_refused(site: Site, furnis
 async def test_a_change_from_another_site_is_refused(site: Site, furnished: Browser, path: str) -> None:
     assert (await furnished.post(path, Origin="https://evil.example")).status == 403
     assert (await furnished.post(path, Origin="null")).status == 403
-    assert (await furnished.post(path, **{"Sec-Fetch-Site": "cross-site"})).status == 403
-    assert (await furnished.post(path, **{"Sec-Fetch-Site": "same-site"})).status == 403
+    assert (await furnished.post(path, Sec_Fetch_Site="cross-site")).status == 403
+    assert (await furnished.post(path, Sec_Fetch_Site="same-site")).status == 403
     assert _nothing_happened(site)
 
 
@@ -126,7 +126,7 @@ async def test_an_id_that_is_none_is_not_found(furnished: Browser, name: str) ->
     assert (await furnished.post(f"/issues/{name}")).status in {400, 404}
 
 
-# ---- what FreshBooks or a person typed ---------------------------------------------------------------------------------
+# ---- what FreshBooks or a person typed -------------------------------------------------------------------------------
 
 SCRIPT = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7*7 }}"
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from daemon.adapters.http.ports import AccountSetup, Choices, Clock, ConsentFlow, Desk, PlatformDesk, Session, Sessions
+from daemon.adapters.http.ports import AccountSetup, Clock, ConsentFlow, Desk, PlatformDesk, Session, Sessions
 from daemon.adapters.http.sse import Hub
 
 
@@ -24,7 +24,6 @@ class Dashboard:
     sessions: Sessions
     consent: ConsentFlow
     desk: Desk
-    choices: Choices
     accounts: AccountSetup
     hub: Hub
     platform: PlatformDesk | None = None

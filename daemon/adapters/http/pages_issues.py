@@ -13,7 +13,6 @@ from daemon.adapters.http.pages_connect import WHO, find_module
 from daemon.adapters.http.rendering import page, see_other
 from daemon.adapters.http.security import session_of
 from daemon.core.desk import IssueQuery, IssueRow
-from daemon.core.model import Scope
 
 _NUMBER = re.compile(r"[0-9]{1,18}")
 
@@ -43,12 +42,8 @@ async def choose(request: web.Request) -> web.Response:
     """Take one of the issue's actions."""
     dashboard, session = request.app[DASHBOARD], session_of(request)
     issue = await _find_issue(request)
-    module = await find_module(request)
-    if module.account_id is None:
-        raise web.HTTPNotFound
-    scope = Scope(partner_id=session.partner_id, account_id=module.account_id)
     form = {name: str(value) for name, value in (await request.post()).items()}
-    refused = await act(dashboard.choices, scope, issue, form, who=WHO, now=dashboard.clock.now())
+    refused = await act(dashboard.desk, session.partner_id, issue, form, who=WHO, now=dashboard.clock.now())
     response = see_other(request, "/issues")
     if refused is not None:
         say(request, response, "attention", refused.why)

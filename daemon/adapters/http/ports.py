@@ -26,8 +26,7 @@ from daemon.core.desk import (
     PaymentQuery,
     PaymentRow,
 )
-from daemon.core.exchange import Reread
-from daemon.core.model import Choice, FbPaymentId, InvoiceId, LedgerAccount, PartnerId, PaymentId, PaymentStatus, Scope
+from daemon.core.model import FbPaymentId, InvoiceId, LedgerAccount, PartnerId, PaymentId, PaymentStatus
 
 
 class Clock(Protocol):
@@ -165,25 +164,22 @@ class Desk(Protocol):
         """Read one issue, open or closed."""
         ...
 
+    async def act_on_issue(
+        self,
+        partner_id: PartnerId,
+        issue_id: int,
+        action: str,
+        fb_payment_id: FbPaymentId | None,
+        who: str,
+        now: datetime,
+        payment_id: PaymentId | None = None,
+    ) -> NotOffered | bool:
+        """Take an action that the open issue offers, audited (P5, P8, P10, P11, W5).
 
-class Choices(Protocol):
-    """What a person may decide about an issue, audited, each in one transaction (P5, P8, P10, P11, W5).
-
-    Raises of all: StoreUnavailable.
-    """
-
-    async def choose(
-        self, scope: Scope, payment_id: PaymentId, choice: Choice, fb_payment_id: FbPaymentId | None, who: str
-    ) -> NotOffered | None:
-        """Store what was chosen for a payment and decide its invoice anew; or tell why it does not fit any more."""
-        ...
-
-    async def take_freshbooks_version(self, scope: Scope, invoice_id: InvoiceId, who: str) -> NotOffered | None:
-        """End the freeze of an invoice and take what FreshBooks shows; or tell why it does not fit any more."""
-        ...
-
-    async def ask_reread(self, scope: Scope, rereads: Sequence[Reread]) -> None:
-        """Queue objects to be read again."""
+        `fb_payment_id` is the payment in FreshBooks that a person named; `payment_id` is the payment that the record of
+        a failed one is to stand for. False when the issue is closed, unknown or does not offer it; NotOffered when it
+        fits no more, with the sentence why.
+        """
         ...
 
 

@@ -65,8 +65,12 @@ class DeskActions(DeskStore):
         fb_payment_id: FbPaymentId | None,
         who: str,
         now: datetime,
+        payment_id: PaymentId | None = None,
     ) -> bool:
-        """Take an action that the open issue offers, audited; False when it is closed, unknown or does not offer it."""
+        """Take an action that the open issue offers, audited; False when it is closed, unknown or does not offer it.
+
+        `payment_id` is the payment that the record of a failed one is to stand for; else it is the issue's own.
+        """
         found = await self._fetch("issue", partner_id, issue_id)
         issue = await self.issue(partner_id, issue_id)
         if issue is None or issue.closed_at is not None or action not in issue.actions:
@@ -74,7 +78,7 @@ class DeskActions(DeskStore):
         scope = Scope(partner_id=partner_id, account_id=AccountId(found[0]["account_id"]))
         kind, subject = issue.subject
         if action in _CHOICES and kind == "payment":
-            await self._push.choose(scope, PaymentId(subject), _CHOICES[action], fb_payment_id, who)
+            await self._push.choose(scope, payment_id or PaymentId(subject), _CHOICES[action], fb_payment_id, who)
         elif action == TAKE_FRESHBOOKS_VERSION:
             await self._unfreeze(scope, issue, who)
         elif action == READ_AGAIN:
