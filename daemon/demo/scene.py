@@ -34,7 +34,7 @@ class Scene:
     http: aiohttp.ClientSession
     database: asyncpg.Connection
 
-    # ---- the partner at the dashboard ----------------------------------------------------------------------------------
+    # ---- the partner at the dashboard --------------------------------------------------------------------------------
 
     async def open(self, path: str) -> Page:
         """Look at a page of the dashboard."""
@@ -55,7 +55,7 @@ class Scene:
         page = await self.open(f"/invoices/{invoice_id}")
         await self.person.submit(page, f"/demo/payments/{payment_id}/{status}")
 
-    # ---- the platform's tables -----------------------------------------------------------------------------------------
+    # ---- the platform's tables ---------------------------------------------------------------------------------------
 
     async def invoice(self, invoice_id: int) -> asyncpg.Record:
         """Read an invoice as the platform does."""
@@ -79,10 +79,10 @@ class Scene:
         )
 
     async def unpaid(self, count: int) -> list[int]:
-        """Choose unpaid invoices without any payment, newest first, worth at least 10 in the books' own currency."""
+        """Choose unpaid invoices without any payment, newest first."""
         rows = await self.database.fetch(
             "SELECT invoice_id FROM platform.invoice i WHERE partner_id = $1 AND payable AND amount_due = total "
-            "AND total >= 10 AND currency = 'USD' AND NOT EXISTS (SELECT FROM platform.payment p "
+            "AND total >= 10 AND NOT EXISTS (SELECT FROM platform.payment p "
             "WHERE p.partner_id = i.partner_id AND p.invoice_id = i.invoice_id) "
             "ORDER BY issued_on DESC, invoice_id DESC LIMIT $2",
             self.partner_id,
@@ -92,11 +92,15 @@ class Scene:
             raise NotShown(f"only {len(rows)} of {count} unpaid invoices to show this with")
         return [row["invoice_id"] for row in rows]
 
-    # ---- the bookkeeper in FreshBooks ----------------------------------------------------------------------------------
+    # ---- the bookkeeper in FreshBooks --------------------------------------------------------------------------------
 
     async def book(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """Act in the books as the partner's bookkeeper."""
         return await self._control("POST", path, body)
+
+    async def edit(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Change a record of the books as the partner's bookkeeper."""
+        return await self._control("PUT", path, body)
 
     async def look(self, path: str) -> dict[str, Any]:
         """Look into the books."""

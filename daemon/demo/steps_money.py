@@ -132,7 +132,7 @@ async def partial_and_credit(scene: Scene) -> str:
 
 
 async def ach_fails(scene: Scene) -> str:
-    """An ACH payment fails once recorded: it stays in FreshBooks, the invoice is due again, an issue asks to revert it."""
+    """An ACH payment fails once recorded: it stays in FreshBooks, the invoice is due again, an issue says so."""
     (invoice_id,) = await scene.unpaid(1)
     due = (await scene.invoice(invoice_id))["amount_due"]
     payment_id = await scene.pay(invoice_id, due, "ach")
@@ -169,7 +169,7 @@ async def bookkeeper_edits_ours(scene: Scene) -> str:
 
     await until("paid on the platform", paid, PULLED_WITHIN_S)
     lower = (due / 2).quantize(CENT)
-    await scene.book(f"payments/{payment['id']}", {"amount": {"amount": str(lower)}})
+    await scene.edit(f"payments/{payment['id']}", {"amount": {"amount": str(lower)}})
     await until("the issue", lambda: _has_issue(scene, "ours_changed_in_freshbooks", payment_id), PULLED_WITHIN_S)
     row = await scene.invoice(invoice_id)
     if row["amount_due"] != 0:
@@ -189,7 +189,7 @@ async def _has_issue(scene: Scene, kind: str, subject: str) -> bool:
 
 
 async def _edit(scene: Scene, invoice_id: int, body: dict[str, Any]) -> None:
-    await scene.book(f"invoices/{invoice_id}", body)
+    await scene.edit(f"invoices/{invoice_id}", body)
 
 
 async def _change_amount(scene: Scene, invoice_id: int, more: Decimal) -> None:
