@@ -22,7 +22,7 @@ class RawItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """One page of a listing. `pages` is 0 when the listing is empty. Items are still raw: unchanged ones are never decoded."""
+    """One page of a listing. `pages` is 0 for an empty listing. Items are raw: unchanged ones are never decoded."""
 
     resource: Resource
     page: int
@@ -73,7 +73,7 @@ class MergeReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reread:
-    """One object to be read again by itself: a doorbell, a tie, a push's aftermath, a person's wish. `id` is FreshBooks'.
+    """One object to read again by itself: a doorbell, a tie, a push's aftermath, a person's wish. `id` is FreshBooks'.
 
     `asked` counts the asks when it was taken up, so that an ask that comes while it is served is not lost.
     """
@@ -89,8 +89,8 @@ class Reread:
 class Claim:
     """A push that is ours to work on until its deadline, with all that a decision needs.
 
-    `first` tells that this generation was never claimed before, so no look-up is needed before the POST. `fence` must be given back
-    with every write about it. `invoice_id` is the invoice it is for.
+    `first` tells that this generation was never claimed before, so no look-up is needed before the POST. `fence` must
+    be given back with every write about it. `invoice_id` is the invoice it is for.
     """
 
     scope: Scope

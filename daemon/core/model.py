@@ -1,4 +1,4 @@
-"""The words of the domain as frozen values: what FreshBooks shows, what the platform holds, and how the two are linked."""
+"""The words of the domain as frozen values: what FreshBooks shows, what the platform holds, what links the two."""
 
 import enum
 from dataclasses import dataclass, field
@@ -238,7 +238,8 @@ LOST_MONEY = frozenset({PaymentStatus.FAILED, PaymentStatus.CHARGEBACK})
 class Payment:
     """A customer's payment on the platform. `amount` is what is applied on the invoice, without any surcharge (W7).
 
-    Exactly one of `invoice_id` (made in FreshBooks) and `ap_invoice_id` (made on the platform, never pushed: W3) is set.
+    Exactly one of `invoice_id` (made in FreshBooks) and `ap_invoice_id` (made on the platform, never pushed: W3) is
+    set.
     """
 
     id: PaymentId
@@ -317,9 +318,10 @@ class Choice(enum.StrEnum):
 class Push:
     """The durable intent to record one payment in FreshBooks, one per (payment, generation) (W4).
 
-    The payment's whole amount is posted; `recorded_amount` is what FreshBooks answered that it applied on the invoice, which is less
-    when it split an overpayment. `attempts` counts POSTs that may have reached FreshBooks; `checked_absent` counts look-ups that
-    proved absence since the last claim. `candidates` are the FreshBooks payments that a person is asked about (W5).
+    The payment's whole amount is posted; `recorded_amount` is what FreshBooks answered that it applied on the invoice,
+    which is less when it split an overpayment. `attempts` counts POSTs that may have reached FreshBooks;
+    `checked_absent` counts look-ups that proved absence since the last claim. `candidates` are the FreshBooks payments
+    that a person is asked about (W5).
     """
 
     payment_id: PaymentId
@@ -344,8 +346,9 @@ class Push:
 class Applied:
     """One of our payments as the last snapshot of an invoice showed it: the facts behind P7's F.
 
-    `amount` is what FreshBooks counts on the invoice now; 0 when the snapshot showed the record deleted, which is the evidence that
-    it was there and is gone (P8, W2). For a payment settled by hand it is at most the payment's own amount.
+    `amount` is what FreshBooks counts on the invoice now; 0 when the snapshot showed the record deleted, which is the
+    evidence that it was there and is gone (P8, W2). For a payment settled by hand it is at most the payment's own
+    amount.
     """
 
     fb_payment_id: FbPaymentId
@@ -356,7 +359,7 @@ class Applied:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppliedElsewhere:
-    """A record of ours that the last snapshot of another invoice showed live there: a bookkeeper moved or copied it (P8)."""
+    """A record of ours that the last snapshot of another invoice showed live there: it was moved or copied (P8)."""
 
     invoice_id: InvoiceId
     fb_payment_id: FbPaymentId
@@ -368,8 +371,8 @@ class AppliedElsewhere:
 class Link:
     """A platform payment with every push made for it (oldest generation first).
 
-    `credit_is_live`: FreshBooks still shows the overpayment credit that this payment made (W2). `elsewhere`: what the snapshots of
-    other invoices show of it, live records only.
+    `credit_is_live`: FreshBooks still shows the overpayment credit that this payment made (W2). `elsewhere`: what the
+    snapshots of other invoices show of it, live records only.
     """
 
     payment: Payment
@@ -421,7 +424,7 @@ class Terms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invoice:
-    """Our row of an invoice: the terms that the platform sees, FreshBooks' latest balance facts, and what follows from both.
+    """Our row of an invoice: the terms the platform sees, FreshBooks' latest balance facts, and what follows from both.
 
     `lines` of the terms are not loaded for a comparison: `terms_hash` stands for all of P2's fields.
     `amount_due` is None when it is unknown (two currencies, P7); negative means overpaid by that much.
@@ -464,8 +467,8 @@ class Invoice:
 class InvoiceContext:
     """All that a decision about one invoice needs, loaded in the transaction that stores the decision.
 
-    `links` are the platform's payments on this invoice, and those whose record a snapshot shows here: by an applied row, by a push's
-    stored FreshBooks id, or by a marker in a note.
+    `links` are the platform's payments on this invoice, and those whose record a snapshot shows here: by an applied
+    row, by a push's stored FreshBooks id, or by a marker in a note.
     """
 
     invoice: Invoice | None
@@ -495,7 +498,8 @@ class IssueKind(enum.StrEnum):
 class Issue:
     """A sync issue: what happened, what to do next, and what can be pressed.
 
-    `subject` names what it is about: ("payment", "pay_1"), ("invoice", "812"). Open issues are unique on (kind, subject).
+    `subject` names what it is about: ("payment", "pay_1"), ("invoice", "812"). Open issues are unique on (kind,
+    subject).
     """
 
     kind: IssueKind
@@ -520,11 +524,11 @@ class HistoryEntry:
 class InvoiceDecision:
     """What a read, or a change on the platform, does to one invoice.
 
-    `invoice` is None when no row is to be written; `applied` is None when the snapshot facts stay as they are; `issues` are all that
-    must stand for `subjects` now: the store opens what is missing and clears what is not named (kinds in `issues.STANDING_KINDS`).
-    `reread` asks for a snapshot of its own. `opened` are new generations to push (W2), `changed` are pushes to store as given,
-    `woken` are payments whose push waits, or stopped for a reason that is gone, and may be tried now. `related` are other invoices
-    whose decision depends on what changed here, to be read again.
+    `invoice` is None when no row is to be written; `applied` is None when the snapshot facts stay as they are; `issues`
+    are all that must stand for `subjects` now: the store opens what is missing and clears what is not named (kinds in
+    `issues.STANDING_KINDS`). `reread` asks for a snapshot of its own. `opened` are new generations to push (W2),
+    `changed` are pushes to store as given, `woken` are payments whose push waits, or stopped for a reason that is gone,
+    and may be tried now. `related` are other invoices whose decision depends on what changed here, to be read again.
     """
 
     invoice: Invoice | None
