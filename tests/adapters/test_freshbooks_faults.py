@@ -249,6 +249,14 @@ async def test_retry_after_counts_on_a_429_only(status: int) -> None:
     assert not caught.value.throttled
 
 
+async def test_retry_after_beside_a_refusal_told_in_a_200_does_not_count() -> None:
+    async with told_account(told(old_error(429), 200, Retry_After="60")) as account:
+        with pytest.raises(FreshBooksUnavailable) as caught:
+            await account.list_page(INVOICES, 1, 100)
+    assert caught.value.throttled
+    assert caught.value.retry_after is None
+
+
 # ---- no whole answer -------------------------------------------------------------------------------------------------
 
 
@@ -363,6 +371,16 @@ async def test_a_small_packed_answer_cannot_grow_past_the_limit() -> None:
     async with told_account(bomb, bytes_max=1_000_000) as account:
         with pytest.raises(FreshBooksAnswerInvalid, match="1000000 bytes"):
             await account.list_page(INVOICES, 1, 100)
+
+
+async def test_a_token_is_not_carried_along_a_redirect() -> None:
+    page = told(rows.listed("invoices", []))
+    async with answering([page]) as elsewhere:
+        moved = told("", 302, Location=elsewhere.base_url)
+        async with answering([moved]) as server, account_at(server.base_url) as account:
+            with pytest.raises(FreshBooksAnswerInvalid, match="302"):
+                await account.list_page(INVOICES, 1, 100)
+    assert elsewhere.asked == []
 
 
 # ---- the last moment before a send -----------------------------------------------------------------------------------
