@@ -1,22 +1,484 @@
-"""What the pull lane stores, on every Postgres that is supported."""
+"""What the pull lane stores: pages, snapshots, quarantine, rereads, the chart of accounts."""
 
-from tests.adapters.postgres_rows import Books
-from tests.builders import make_fb_invoice, make_line, usd
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+
+import pytest
+
+from daemon.core.backfill import Cursor, Feed, Pass
+from daemon.core.exchange import InvoiceRead, Reread, Undecodable
+from daemon.core.invoice_rules import decide_page_read, terms_hash, terms_of
+from daemon.core.model import (
+    CustomerId,
+    FbCredit,
+    FbPaymentId,
+    InvoiceContext,
+    InvoiceDecision,
+    InvoiceId,
+    LedgerAccount,
+    PaymentId,
+    PaymentStatus,
+    Resource,
+    VisState,
+)
+from tests.adapters.postgres_rows import ACCOUNT, LONG_AGO, PARTNER, SCOPE, Books
+from tests.builders import (
+    CUSTOMER,
+    INVOICE,
+    NOW,
+    OTHER_INVOICE,
+    make_customer,
+    make_fb_invoice,
+    make_fb_payment,
+    make_line,
+    make_our_fb_payment,
+    make_reading,
+    usd,
+)
 from tests.postgres import on_every_postgres
 
+pytestmark = on_every_postgres
+MINUTE = timedelta(minutes=1)
 
-@on_every_postgres
-async def test_a_read_of_a_new_invoice_is_stored_with_its_lines(books: Books) -> None:
-    invoice = make_fb_invoice(
-        lines=(make_line(name="Tab\there", description="two\nlines \\N"), make_line(name="Zwei · 二"))
+
+async def row_versions(books: Books) -> list[tuple[object, ...]]:
+    """Where every row stands on disk and which transaction wrote or locked it: writing nothing changes nothing."""
+    tables = ("invoice", "line_item", "fb_payment", "customer", "credit", "applied", "issue")
+    union = " UNION ALL ".join(
+        f"SELECT '{table}' AS t, ctid::text, xmin::text, xmax::text FROM sync.{table}"  # noqa: S608
+        for table in tables
     )
-    assert await books.merge(invoice) == 1
+    return [tuple(row) for row in await books.fetch(f"{union} ORDER BY 1, 2")]
+
+
+# ---- invoices --------------------------------------------------------------------------------------------------------
+
+
+async def test_a_new_invoice_is_stored_with_its_lines(books: Books) -> None:
+    lines = (make_line(name="Tab\there", description="two\nlines \\N \x1d\x1e"), make_line(name="Zwei · 二"))
+    assert await books.merge(make_fb_invoice(lines=lines, description="\r")) == 1
     row = await books.invoice()
-    assert (row["total"], row["amount_due"], row["status"], row["not_payable"]) == (
+    assert (row["total"], row["amount_due"], row["status"], row["description"]) == (
         usd(100),
         usd(100),
         "outstanding",
-        None,
+        "\r",
     )
-    lines = await books.fetch("SELECT position, name, description FROM sync.line_item ORDER BY position")
-    assert [tuple(line) for line in lines] == [(0, "Tab\there", "two\nlines \\N"), (1, "Zwei · 二", "Monthly")]
+    stored = await books.fetch("SELECT position, name, description FROM sync.line_item ORDER BY position")
+    assert [tuple(line) for line in stored] == [(0, "Tab\there", "two\nlines \\N "), (1, "Zwei · 二", "Monthly")]
+
+
+async def test_an_edited_invoice_has_its_row_and_lines_replaced(books: Books) -> None:
+    await books.merge(make_fb_invoice(100, lines=(make_line(), make_line(), make_line())))
+    edited = make_fb_invoice(80, updated_at=NOW, due_on=None, lines=(make_line(name="Other"), make_line()))
+    assert await books.merge(edited) == 1
+    row = await books.invoice()
+    assert (row["total"], row["amount_due"], row["due_on"]) == (usd(80), usd(80), None)
+    names = await books.fetch("SELECT position, name FROM sync.line_item ORDER BY position")
+    assert [tuple(line) for line in names] == [(0, "Other"), (1, "Managed support")]
+    (entry,) = await books.fetch("SELECT what, ignored FROM sync.invoice_history")
+    assert tuple(entry) == ("edited in FreshBooks", False)
+
+
+async def test_a_changed_balance_leaves_the_lines_alone(books: Books) -> None:
+    await books.merge(make_fb_invoice(100))
+    before = await books.fetch("SELECT ctid::text FROM sync.line_item")
+    await books.merge(make_fb_invoice(100, 30, updated_at=NOW))
+    assert (await books.invoice())["amount_due"] == usd(30)
+    assert await books.fetch("SELECT ctid::text FROM sync.line_item") == before
+
+
+async def test_what_did_not_change_is_not_written(books: Books) -> None:
+    await books.merge(make_fb_invoice())
+    await books.pay()
+    await books.snapshot(make_fb_invoice(), (make_our_fb_payment(amount=60),))
+    await books.store.merge_customers(SCOPE, [make_customer(fingerprint=1)], make_reading(books.clock))
+    before = await row_versions(books)
+    assert before
+    await books.decide()
+    reading = make_reading(books.clock + MINUTE)
+    assert await books.store.merge_customers(SCOPE, [make_customer(fingerprint=1)], reading) == 0
+    payments = [make_our_fb_payment(amount=60)]
+    assert (await books.store.merge_payments(SCOPE, payments, reading)).changed == 0
+    assert await row_versions(books) == before
+
+
+async def test_the_fingerprints_of_what_is_stored_are_told(books: Books) -> None:
+    await books.merge(make_fb_invoice(fingerprint=5))
+    reading = make_reading()
+    await books.store.merge_customers(SCOPE, [make_customer(fingerprint=6)], reading)
+    await books.store.merge_payments(SCOPE, [make_fb_payment(fingerprint=2**63 - 1)], reading)
+    await books.store.merge_credits(SCOPE, [make_credit(fingerprint=8)], reading)
+    told = {
+        resource: await books.store.fingerprints(SCOPE, resource, [INVOICE, CUSTOMER, 501, 61, 999])
+        for resource in Resource
+    }
+    assert told == {
+        Resource.INVOICES: {INVOICE: 5},
+        Resource.CUSTOMERS: {CUSTOMER: 6},
+        Resource.PAYMENTS: {501: 2**63 - 1},
+        Resource.CREDITS: {61: 8},
+    }
+
+
+async def test_one_invoice_on_two_pages_of_a_batch_is_stored_as_it_was_read_last(books: Books) -> None:
+    first = books.read(make_fb_invoice(100, lines=(make_line(), make_line())))
+    second = books.read(make_fb_invoice(70, updated_at=NOW, lines=(make_line(name="Last"),)))
+    report = await books.store.merge_invoices(SCOPE, [first, second])
+    assert report.changed == 1
+    assert (await books.invoice())["total"] == usd(70)
+    assert [row[0] for row in await books.fetch("SELECT name FROM sync.line_item")] == ["Last"]
+
+
+async def test_a_stale_read_writes_nothing(books: Books) -> None:
+    late = books.read(make_fb_invoice(80, updated_at=NOW), began_at=NOW)
+    early = books.read(make_fb_invoice(100), began_at=NOW - timedelta(seconds=1))
+    await books.store.merge_invoices(SCOPE, [late])
+    assert (await books.store.merge_invoices(SCOPE, [early])).changed == 0
+    assert (await books.invoice())["total"] == usd(80)
+
+
+async def test_an_invoice_with_a_payment_of_ours_is_left_to_a_snapshot(books: Books) -> None:
+    await books.pay()
+    report = await books.store.merge_invoices(SCOPE, [books.read(make_fb_invoice())])
+    assert (report.changed, report.rereads) == (0, (INVOICE,))
+    assert await books.rereads() == {("invoices", INVOICE): "decide"}
+
+
+async def test_a_thousand_invoices_are_stored_at_once(books: Books) -> None:
+    many = [make_fb_invoice(number, id=InvoiceId(number), lines=(make_line(),) * 4) for number in range(1, 1001)]
+    assert await books.merge(*many) == 1000
+    assert await books.value("SELECT sum(amount_due) FROM sync.invoice") == usd(500500)
+    assert await books.value("SELECT count(*) FROM sync.line_item") == 4000
+    again = [replace(invoice, outstanding=usd(1), updated_at=NOW, fingerprint=1) for invoice in many]
+    assert await books.merge(*again) == 1000
+    assert await books.value("SELECT sum(amount_due) FROM sync.invoice") == usd(1000)
+
+
+async def test_a_frozen_invoice_keeps_its_terms_and_lines(books: Books) -> None:
+    await books.merge(make_fb_invoice(100, 0, lines=(make_line(name="Paid"),)))
+    assert (await books.invoice())["frozen_at"] is not None
+    await books.merge(make_fb_invoice(150, 50, updated_at=NOW, lines=(make_line(name="Edited"),)))
+    row = await books.invoice()
+    assert (row["total"], row["fb_amount"], row["status"], row["amount_due"]) == (usd(100), usd(150), "paid", usd(0))
+    assert row["terms_hash"] == terms_hash(terms_of(make_fb_invoice(100, 0, lines=(make_line(name="Paid"),))))
+    assert [line[0] for line in await books.fetch("SELECT name FROM sync.line_item")] == ["Paid"]
+    assert await books.open_issues() == {("paid_invoice_changed", "invoice", str(INVOICE))}
+
+
+# ---- snapshots and links ---------------------------------------------------------------------------------------------
+
+
+async def test_a_snapshot_stores_its_payments_and_what_it_shows_of_ours(books: Books) -> None:
+    await books.pay(amount=60)
+    await books.snapshot(make_fb_invoice(), (make_our_fb_payment(501, 60), make_fb_payment(502, 10)))
+    row = await books.invoice()
+    assert (row["fb_outstanding"], row["amount_due"]) == (usd(30), usd(30))
+    applied = await books.fetch("SELECT fb_payment_id, payment_id, amount FROM sync.applied")
+    assert [tuple(found) for found in applied] == [(501, "pay_1", usd(60))]
+    assert await books.value("SELECT count(*) FROM sync.fb_payment") == 2
+
+
+async def test_whoever_s_record_a_snapshot_shows_is_linked(books: Books) -> None:
+    await books.pay("pay_marked", invoice_id=OTHER_INVOICE)
+    await books.pay("pay_stored", invoice_id=OTHER_INVOICE)
+    await books.pay("pay_none", invoice_id=OTHER_INVOICE)
+    await books.execute("UPDATE sync.push SET fb_payment_id = 502 WHERE subject = 'pay_stored'")
+    seen: list[InvoiceContext] = []
+
+    def look(context: InvoiceContext) -> InvoiceDecision:
+        seen.append(context)
+        return InvoiceDecision(invoice=None)
+
+    shown = (make_our_fb_payment(501, payment_id="pay_marked"), make_fb_payment(502))
+    await books.store.settle(SCOPE, INVOICE, look, shown)
+    assert {link.payment.id for link in seen[0].links} == {"pay_marked", "pay_stored"}
+
+
+async def test_a_record_moved_to_another_invoice_is_known_on_both(books: Books) -> None:
+    await books.pay()
+    ours = make_our_fb_payment(501, 100)
+    await books.snapshot(make_fb_invoice(), (ours,))
+    moved = replace(ours, invoice_id=OTHER_INVOICE, updated_at=NOW, fingerprint=9)
+    report = await books.store.merge_payments(SCOPE, [moved], books.reading())
+    assert report.rereads == (INVOICE,)
+    await books.merge(make_fb_invoice(id=OTHER_INVOICE))
+    await books.snapshot(make_fb_invoice(id=OTHER_INVOICE), (moved,))
+    seen: list[InvoiceContext] = []
+
+    def look(context: InvoiceContext) -> InvoiceDecision:
+        seen.append(context)
+        return InvoiceDecision(invoice=None)
+
+    await books.store.settle(SCOPE, INVOICE, look, None)
+    (elsewhere,) = seen[0].links[0].elsewhere
+    assert (elsewhere.invoice_id, elsewhere.amount) == (OTHER_INVOICE, usd(100))
+
+
+async def test_the_credit_of_an_overpayment_is_seen_until_it_is_gone(books: Books) -> None:
+    await books.merge(make_fb_invoice(60))
+    await books.pay(amount=100)
+    await books.execute(
+        "UPDATE sync.push SET state = 'done', fb_payment_id = 501, recorded_amount = 60, deadline_at = $1", NOW
+    )
+    ours = make_our_fb_payment(501, 60, overpayment_id=502)
+    await books.snapshot(make_fb_invoice(60, updated_at=NOW), (ours,))
+    live: list[bool] = []
+
+    def look(context: InvoiceContext) -> InvoiceDecision:
+        live.append(context.links[0].credit_is_live)
+        return InvoiceDecision(invoice=None)
+
+    await books.store.settle(SCOPE, INVOICE, look, None)
+    await books.execute("DELETE FROM sync.reread")
+    await books.store.merge_credits(SCOPE, [make_credit(amount=usd(40))], books.reading())
+    assert await books.rereads() == {("invoices", INVOICE): "platform"}
+    await books.store.settle(SCOPE, INVOICE, look, None)
+    gone = make_credit(amount=usd(40), vis_state=VisState.DELETED, fingerprint=2)
+    await books.store.merge_credits(SCOPE, [gone], books.reading())
+    await books.store.settle(SCOPE, INVOICE, look, None)
+    assert live == [False, True, False]
+
+
+async def test_issues_open_while_they_stand_and_close_by_themselves(books: Books) -> None:
+    await books.pay()
+    await books.set_status("pay_1", PaymentStatus.REFUNDED)
+    await books.merge(make_fb_invoice(id=OTHER_INVOICE))
+    await books.snapshot()
+    assert await books.open_issues() == {("refunded", "payment", "pay_1")}
+    opened = await books.fetch("SELECT kind, subject, data->>'kind' FROM platform.event")
+    assert [tuple(event) for event in opened] == [("issue_opened", "payment/pay_1", "refunded")]
+    await books.decide()
+    await books.execute("UPDATE sync.push SET choice = 'owes_nothing'")
+    await books.decide()
+    assert await books.open_issues() == set()
+    kinds = await books.fetch("SELECT kind FROM platform.event ORDER BY event_id")
+    assert [event[0] for event in kinds] == ["issue_opened", "issue_closed"]
+
+
+async def test_an_issue_of_another_kind_on_the_same_subject_stays(books: Books) -> None:
+    await books.execute(
+        "INSERT INTO sync.issue (partner_id, account_id, kind, subject_type, subject_id, reason, next_step)"
+        " VALUES ($1, $2, 'account_gone', 'invoice', $3, 'r', 'n'), ($1, $2, 'overpaid', 'invoice', $3, 'r', 'n')",
+        PARTNER,
+        ACCOUNT,
+        str(INVOICE),
+    )
+    await books.snapshot()
+    await books.snapshot(make_fb_invoice(90, updated_at=NOW))
+    assert await books.open_issues() == {("account_gone", "invoice", str(INVOICE))}
+
+
+async def test_a_new_generation_is_opened_once_and_wakes_the_push_lane(books: Books) -> None:
+    await books.pay()
+    await books.execute(
+        "UPDATE sync.push SET state = 'done', fb_payment_id = 501, recorded_amount = 100, deadline_at = $1", NOW
+    )
+    ours = make_our_fb_payment(501, 100)
+    await books.snapshot(make_fb_invoice(), (ours,))
+    await books.set_status("pay_1", PaymentStatus.CHARGEBACK)
+    await books.decide()
+    gone = replace(ours, vis_state=VisState.DELETED, updated_at=NOW, fingerprint=2)
+    await books.snapshot(make_fb_invoice(updated_at=NOW), (gone,))
+    assert ((await books.push())["state"], (await books.push())["reason"]) == ("cancelled", "chargeback_reverted")
+    await books.set_status("pay_1", PaymentStatus.SUCCEEDED)
+    await books.decide()
+    await books.decide()
+    second = await books.push(generation=2)
+    assert (second["state"], second["marker"], second["invoice_id"], second["fence"]) == (
+        "ready",
+        "AP:pay_1:2",
+        INVOICE,
+        0,
+    )
+    assert await books.store.next_push_at(SCOPE, NOW) == LONG_AGO
+
+
+# ---- records ---------------------------------------------------------------------------------------------------------
+
+
+def make_credit(**changes: object) -> FbCredit:
+    credit = FbCredit(
+        id=61,
+        customer_id=CUSTOMER,
+        number="0000007",
+        credit_type="overpayment",
+        amount=usd(40),
+        currency="USD",
+        issued_on=make_fb_invoice().issued_on,
+        description="Overpayment: invoice #0000812",
+        vis_state=VisState.ACTIVE,
+        fingerprint=1,
+    )
+    return replace(credit, **changes)  # type: ignore[arg-type]
+
+
+async def test_a_customer_is_stored_and_its_newer_read_wins(books: Books) -> None:
+    late, early = make_reading(NOW), make_reading(NOW - timedelta(seconds=1), 5)
+    edited = make_customer(organization="Northwind Dental Ltd", updated_at=NOW, fingerprint=2)
+    assert await books.store.merge_customers(SCOPE, [edited], late) == 1
+    assert await books.store.merge_customers(SCOPE, [make_customer(fingerprint=1)], early) == 0
+    assert await books.value("SELECT name FROM platform.customer") == "Northwind Dental Ltd"
+
+
+async def test_two_reads_that_cannot_be_ordered_have_the_object_read_again(books: Books) -> None:
+    reading = make_reading(NOW, 10)
+    await books.store.merge_customers(SCOPE, [make_customer(fingerprint=1)], reading)
+    await books.store.merge_payments(SCOPE, [make_fb_payment(fingerprint=1)], reading)
+    tie = make_reading(NOW + timedelta(seconds=5), 1)
+    assert await books.store.merge_customers(SCOPE, [make_customer(fingerprint=2)], tie) == 0
+    assert (await books.store.merge_payments(SCOPE, [make_fb_payment(fingerprint=2)], tie)).changed == 0
+    assert await books.rereads() == {("customers", CUSTOMER): "tie", ("payments", 501): "tie"}
+
+
+async def test_a_changed_payment_asks_for_the_invoices_we_hold(books: Books) -> None:
+    await books.merge(make_fb_invoice())
+    stray = make_fb_payment(502, invoice_id=InvoiceId(99))
+    report = await books.store.merge_payments(SCOPE, [make_fb_payment(), stray], books.reading())
+    assert (report.changed, report.rereads) == (2, (INVOICE,))
+    assert await books.rereads() == {("invoices", INVOICE): "payment"}
+    edited = make_fb_payment(amount=5, updated_at=NOW, fingerprint=3)
+    await books.store.merge_payments(SCOPE, [edited], books.reading())
+    assert await books.value("SELECT amount FROM sync.fb_payment WHERE fb_payment_id = 501") == usd(5)
+
+
+# ---- pages, cursors, crashes -----------------------------------------------------------------------------------------
+
+
+def make_cursor(page: int) -> Cursor:
+    queue = (Pass(resource=Resource.INVOICES, deleted=True, issued_from=make_fb_invoice().issued_on),)
+    return Cursor(feed=Feed.BACKFILL, queue=queue, page=page, total=7, pages_expected=3, began_at=NOW)
+
+
+async def test_a_page_and_its_cursor_are_stored_together(books: Books) -> None:
+    async with books.store.page_transaction(SCOPE) as page:
+        await page.merge_invoices(SCOPE, [books.read(make_fb_invoice())])
+        await page.save_cursor(SCOPE, make_cursor(2))
+    connection = await books.store.connection(PARTNER)
+    assert connection.cursors == (make_cursor(2),)
+    assert await books.invoice()
+
+
+async def test_a_crash_inside_a_page_leaves_neither_rows_nor_cursor(books: Books) -> None:
+    await books.store.save_cursor(SCOPE, make_cursor(1))
+
+    async def crash() -> None:
+        async with books.store.page_transaction(SCOPE) as page:
+            await page.merge_invoices(SCOPE, [books.read(make_fb_invoice())])
+            await page.merge_customers(SCOPE, [make_customer()], make_reading())
+            await page.save_cursor(SCOPE, make_cursor(2))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await crash()
+    assert (await books.store.connection(PARTNER)).cursors == (make_cursor(1),)
+    assert await books.value("SELECT count(*) FROM sync.invoice") == 0
+    assert await books.value("SELECT count(*) FROM sync.customer") == 0
+
+
+# ---- quarantine ------------------------------------------------------------------------------------------------------
+
+
+def make_undecodable(fingerprint: int = 3, reason: str = "no amount") -> Undecodable:
+    return Undecodable(
+        resource=Resource.INVOICES, id=INVOICE, fingerprint=fingerprint, reason=reason, raw=b'{"id": 812, "\\x00"}'
+    )
+
+
+async def test_a_record_that_cannot_be_read_is_kept_as_an_issue_until_it_can(books: Books) -> None:
+    await books.store.quarantine(SCOPE, [make_undecodable(), make_undecodable()])
+    assert await books.open_issues() == {("quarantined", "invoices", str(INVOICE))}
+    assert await books.store.fingerprints(SCOPE, Resource.INVOICES, [INVOICE]) == {INVOICE: 3}
+    assert await books.value("SELECT payload FROM sync.quarantine") == make_undecodable().raw
+    await books.merge(make_fb_invoice(fingerprint=4))
+    assert await books.open_issues() == set()
+    assert await books.store.fingerprints(SCOPE, Resource.INVOICES, [INVOICE]) == {INVOICE: 4}
+
+
+async def test_a_record_quarantined_again_opens_no_second_issue(books: Books) -> None:
+    await books.store.quarantine(SCOPE, [make_undecodable()])
+    await books.store.quarantine(SCOPE, [make_undecodable(4, "no date")])
+    (issue,) = await books.fetch("SELECT reason FROM sync.issue")
+    assert "no date" in issue["reason"]
+
+
+# ---- rereads ---------------------------------------------------------------------------------------------------------
+
+
+def make_reread(reread_id: int = INVOICE, due_at: timedelta = timedelta(0), reason: str = "webhook") -> Reread:
+    return Reread(resource=Resource.INVOICES, id=reread_id, reason=reason, due_at=NOW + due_at)
+
+
+async def test_rereads_are_served_oldest_first_and_only_when_due(books: Books) -> None:
+    asked = [make_reread(1, 2 * MINUTE), make_reread(2, MINUTE), make_reread(3, 3 * MINUTE)]
+    await books.store.ask_reread(SCOPE, asked)
+    assert await books.store.next_reread_at(SCOPE) == NOW + MINUTE
+    due = await books.store.due_rereads(SCOPE, NOW + 2 * MINUTE, 10)
+    assert [reread.id for reread in due] == [2, 1]
+    assert [reread.id for reread in await books.store.due_rereads(SCOPE, NOW + 9 * MINUTE, 1)] == [2]
+
+
+async def test_an_object_is_queued_once_and_its_earlier_time_wins(books: Books) -> None:
+    later, sooner = make_reread(due_at=5 * MINUTE), make_reread(due_at=MINUTE)
+    await books.store.ask_reread(SCOPE, [later])
+    await books.store.ask_reread(SCOPE, [sooner, later])
+    assert await books.store.next_reread_at(SCOPE) == NOW + MINUTE
+    assert await books.value("SELECT count(*) FROM sync.reread") == 1
+
+
+async def test_a_reread_asked_for_again_while_it_is_served_is_not_lost(books: Books) -> None:
+    await books.store.ask_reread(SCOPE, [make_reread()])
+    (taken,) = await books.store.due_rereads(SCOPE, NOW, 10)
+    await books.store.ask_reread(SCOPE, [make_reread()])
+    await books.store.finish_reread(SCOPE, taken)
+    await books.store.postpone_reread(SCOPE, taken, NOW + 10 * MINUTE)
+    (again,) = await books.store.due_rereads(SCOPE, NOW, 10)
+    await books.store.postpone_reread(SCOPE, again, NOW + 10 * MINUTE)
+    assert await books.store.next_reread_at(SCOPE) == NOW + 10 * MINUTE
+    await books.store.finish_reread(SCOPE, again)
+    assert await books.store.next_reread_at(SCOPE) is None
+
+
+# ---- the chart of accounts -------------------------------------------------------------------------------------------
+
+
+def make_account(account: str, name: str = "Undeposited Funds", *, is_active: bool = True) -> LedgerAccount:
+    return LedgerAccount(
+        id=account,
+        name=name,
+        number="1000",
+        type="asset",
+        sub_type="",
+        legacy_id=7,
+        parent_id=None,
+        is_active=is_active,
+    )
+
+
+async def test_a_chosen_account_that_disappears_is_an_issue_until_it_is_back(books: Books) -> None:
+    await books.execute("UPDATE sync.connection SET payments_account_id = 'a', deposits_account_id = 'b'")
+
+    async def gone_after(accounts: Sequence[LedgerAccount]) -> set[tuple[str, str, str]]:
+        await books.store.store_ledger_accounts(SCOPE, accounts)
+        return await books.open_issues()
+
+    assert await gone_after([make_account("a"), make_account("b", "Bank")]) == set()
+    assert await gone_after([make_account("a")]) == {("account_gone", "account", "deposits")}
+    assert "Bank" in await books.value("SELECT reason FROM sync.issue WHERE closed_at IS NULL")
+    inactive = [make_account("a", is_active=False), make_account("b")]
+    assert await gone_after(inactive) == {("account_gone", "account", "payments")}
+    assert await gone_after([make_account("a"), make_account("b")]) == set()
+
+
+async def test_rows_of_two_partners_and_accounts_are_apart(books: Books) -> None:
+    other = await books.add_partner("other", "Zz9")
+    await books.merge(make_fb_invoice(100))
+    read = InvoiceRead(id=INVOICE, decide=partial(decide_page_read, make_fb_invoice(50), make_reading()))
+    await books.store.merge_invoices(other, [read])
+    assert (await books.invoice())["total"] == usd(100)
+    assert await books.value("SELECT total FROM sync.invoice WHERE partner_id = 'other'") == usd(50)
+    assert await books.store.fingerprints(other, Resource.CUSTOMERS, [CustomerId(31)]) == {}
+    assert FbPaymentId(501) not in await books.store.fingerprints(other, Resource.PAYMENTS, [501])
+    assert PaymentId("pay_1") not in {row[0] for row in await books.fetch("SELECT subject FROM sync.push")}
