@@ -1,0 +1,178 @@
+"""Makes every part that stands on an open Postgres, and hands each what it needs."""
+
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib.metadata import version
+from typing import Final
+
+from aiohttp import web
+from structlog.stdlib import BoundLogger
+
+from daemon.actors.account_setup import AccountSetup
+from daemon.actors.consent import ConsentFlow
+from daemon.actors.ports import Clock
+from daemon.actors.root import RootSupervisor
+from daemon.actors.world import World
+from daemon.adapters.freshbooks.calls import Caller, open_session
+from daemon.adapters.freshbooks.client import FreshBooksAccount
+from daemon.adapters.freshbooks.oauth import App, FreshBooksOAuth
+from daemon.adapters.freshbooks.tokens import ACCESS_FIELD, REFRESH_FIELD, TokenKeeper, TokenSealer
+from daemon.adapters.http.context import Dashboard
+from daemon.adapters.http.public import build_public_app
+from daemon.adapters.http.sse import Hub
+from daemon.adapters.metrics import Metrics, StructlogTelemetry, trace_freshbooks
+from daemon.adapters.postgres.consent_store import ConsentStore
+from daemon.adapters.postgres.demo_platform import DemoPlatform
+from daemon.adapters.postgres.desk_actions import DeskActions
+from daemon.adapters.postgres.fleet_store import FleetStore
+from daemon.adapters.postgres.pool import Pool, PoolLimits
+from daemon.adapters.postgres.session_store import SessionStore
+from daemon.adapters.postgres.store import PostgresStore
+from daemon.adapters.postgres.token_store import TokenStore
+from daemon.app.books import PartnerBooks
+from daemon.app.keys import LiveKeys, key_ring, require_keys
+from daemon.app.launch import Launch
+from daemon.app.reload import Reloadable
+from daemon.core.policy import Policy
+from daemon.core.state import Connection
+from daemon.settings import Settings, by_id
+
+SECRET_BYTES: Final = 32
+USER_AGENT: Final = f"freshbooks-syncd/{version('freshbooks-syncd')}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a running daemon consists of, as far as its lifetime needs to know."""
+
+    root: RootSupervisor
+    public_app: web.Application
+    fleet: FleetStore
+    reloadable: Reloadable
+
+
+@asynccontextmanager
+async def wired(
+    launch: Launch, dsn: str, policy: Callable[[], Policy], clock: Clock, metrics: Metrics, log: BoundLogger
+) -> AsyncIterator[Parts]:
+    """Open what must be closed again, and make the rest; `policy` tells the one in force.
+
+    Raises SettingsError for encryption keys that do not open what is stored, StoreUnavailable.
+    """
+    settings = launch.settings
+    tracing = [trace_freshbooks(metrics, clock.monotonic)]
+    async with (
+        Pool.open(dsn, _limits(settings)) as pool,
+        open_session(connections=settings.freshbooks.connections_max, tracing=tracing) as session,
+    ):
+        metrics.watch_pool(pool.size, pool.idle)
+        ring = key_ring(settings)
+        require_keys(ring, await _sealed(FleetStore(pool)))
+        caller = Caller(
+            session=session,
+            base_url=settings.freshbooks.api_url,
+            user_agent=USER_AGENT,
+            api_version=settings.freshbooks.api_version,
+        )
+        yield _Workshop(launch, pool, caller, LiveKeys(ring), policy, clock, metrics, log).parts()
+
+
+@dataclass(slots=True)
+class _Workshop:
+    """What all parts are made from."""
+
+    launch: Launch
+    pool: Pool
+    caller: Caller
+    keys: LiveKeys
+    policy: Callable[[], Policy]
+    clock: Clock
+    metrics: Metrics
+    log: BoundLogger
+
+    def parts(self) -> Parts:
+        """Make everything."""
+        settings, hub = self.launch.settings, Hub()
+        store = PostgresStore(self.pool, self.clock.sleep)
+        oauth = FreshBooksOAuth(caller=self.caller, app=_application(settings), now=self.clock.now)
+        tokens = TokenKeeper(store=TokenStore(self.pool), oauth=oauth, keys=self.keys, clock=self.clock)
+        telemetry = StructlogTelemetry(self.metrics, self.log, hub.publish)
+        account = partial(self._account, tokens)
+        world = World(clock=self.clock, store=store, tokens=tokens, telemetry=telemetry, account=account)
+        root = RootSupervisor(world, self.policy())
+        link_keys = by_id(settings.public.link_keys)
+        dashboard = self._dashboard(store, oauth, tokens, hub, link_keys)
+        return Parts(
+            root=root,
+            public_app=build_public_app(dashboard),
+            fleet=FleetStore(self.pool),
+            reloadable=Reloadable(root=root, keys=self.keys, link_keys=link_keys),
+        )
+
+    def _account(self, tokens: TokenKeeper, connection: Connection) -> FreshBooksAccount:
+        """Reach the account of a connection, with the time-outs of the settings in force."""
+        if connection.scope is None:
+            raise ValueError(f"{connection.partner_id} is not connected and has no account")
+        policy = self.policy()
+        return FreshBooksAccount(
+            caller=replace(self.caller, timeout=policy.call_timeout),
+            account_id=connection.scope.account_id,
+            business_uuid=connection.business_uuid,
+            token=partial(tokens.access_token, connection.partner_id),
+            now=self.clock.now,
+            post_timeout=policy.push.post_timeout,
+        )
+
+    def _dashboard(
+        self, store: PostgresStore, oauth: FreshBooksOAuth, tokens: TokenKeeper, hub: Hub, link_keys: dict[str, str]
+    ) -> Dashboard:
+        consents = ConsentStore(self.pool)
+        books = PartnerBooks(
+            connection=store.connection, account=partial(self._account, tokens), refresh=tokens.refresh
+        )
+        return Dashboard(
+            public_url=self.launch.settings.origin(),
+            link_keys=link_keys,
+            clock=self.clock,
+            sessions=SessionStore(self.pool),
+            consent=ConsentFlow(
+                store=consents,
+                authority=oauth,
+                sealer=TokenSealer(self.keys),
+                clock=self.clock,
+                secret=partial(secrets.token_urlsafe, SECRET_BYTES),
+            ),
+            desk=DeskActions(self.pool),
+            accounts=AccountSetup(store=consents, books=books, clock=self.clock),
+            hub=hub,
+            platform=DemoPlatform(self.pool) if self.launch.demo else None,
+        )
+
+
+async def _sealed(fleet: FleetStore) -> list[tuple[str, str, bytes]]:
+    return [
+        (partner_id, field, secret)
+        for partner_id, access, refresh in await fleet.sealed()
+        for field, secret in ((ACCESS_FIELD, access), (REFRESH_FIELD, refresh))
+    ]
+
+
+def _limits(settings: Settings) -> PoolLimits:
+    return PoolLimits(
+        size=settings.postgres.connections_max,
+        acquire_timeout_s=settings.postgres.acquire_timeout.total_seconds(),
+        command_timeout_s=settings.postgres.command_timeout.total_seconds(),
+    )
+
+
+def _application(settings: Settings) -> App:
+    return App(
+        client_id=settings.freshbooks.client_id,
+        client_secret=settings.freshbooks.client_secret.get_secret_value(),
+        redirect_uri=settings.redirect_uri(),
+        scopes=settings.freshbooks.scopes,
+        auth_url=settings.freshbooks.auth_url,
+    )
