@@ -110,10 +110,14 @@ def reassign(rows: Iterable[Applied], links: Sequence[Link]) -> tuple[Applied, .
 
 
 def owners_by_id(links: Sequence[Link]) -> dict[FbPaymentId, Link]:
-    """Map each stored FreshBooks id to the payment it stands for: the one that a person named comes first."""
-    pairs = [(push, link) for link in links for push in link.pushes if push.reason is not Reason.REPLACED]
-    pairs.sort(key=lambda pair: pair[0].choice in NAMES_A_RECORD)
-    return {push.fb_payment_id: link for push, link in pairs if push.fb_payment_id is not None}
+    """Map each stored FreshBooks id to the payment it stands for: the one that a person named comes first.
+
+    A name that no snapshot has confirmed yet changes nothing.
+    """
+    recorded = [(push, link) for link in links for push in link.pushes if push.recorded_amount is not None]
+    held = [pair for pair in recorded if pair[0].reason is not Reason.REPLACED]
+    held.sort(key=lambda pair: pair[0].choice in NAMES_A_RECORD)
+    return {push.fb_payment_id: link for push, link in held if push.fb_payment_id is not None}
 
 
 def full_hold(link: Link) -> Decimal:

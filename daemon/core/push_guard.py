@@ -131,7 +131,8 @@ def _standing(payment: Payment, push: Push, snapshot: Snapshot, context: Invoice
     free = [fb for fb in snapshot.payments if not fb.from_credit and is_free(fb.id, push, context.links)]
     if push.choice in NAMES_A_RECORD:
         named = next((fb for fb in free if fb.id == push.fb_payment_id and fb in snapshot.live_payments), None)
-        if named is None or named.currency != payment.currency:
+        fits = named is not None and (push.choice is not Choice.STAND_IN or named.amount == payment.amount)
+        if named is None or not fits or named.currency != payment.currency:
             return None
         return Adopt(fb_payment_id=named.id, amount=min(named.amount, payment.amount))
     rows = attribute(snapshot.payments, context.links, snapshot.invoice.id)

@@ -62,11 +62,13 @@ class Failure(enum.StrEnum):
 def lookup(push: Push, payment: Payment, payments_seen: Sequence[FbPayment], claimed_at: datetime) -> LookupVerdict:
     """Look for the record of an uncertain push among the client's payments since the claim, both visibilities (W4).
 
-    By stored id, then by this generation's marker, live before deleted. What has the same amount and no marker at all
-    goes to a person, unless a person has already said that it is another payment.
+    By stored id, then by this generation's marker, live before deleted. A record that a person named is not looked up:
+    the guard judges it, on this invoice. What has the same amount and no marker at all goes to a person, unless a
+    person has already said what it is.
     """
     mark = (push.payment_id, push.generation)
-    known = [fb for fb in payments_seen if fb.id == push.fb_payment_id]
+    stored_id = None if push.choice in NAMES_A_RECORD else push.fb_payment_id
+    known = [fb for fb in payments_seen if fb.id == stored_id]
     marked = [fb for fb in payments_seen if mark in markers_in(fb.note) and not fb.from_credit]
     best = min(known or marked, key=lambda fb: (not fb.is_live, fb.id), default=None)
     if best is not None:
@@ -77,7 +79,7 @@ def lookup(push: Push, payment: Payment, payments_seen: Sequence[FbPayment], cla
     return Ambiguous(candidates=candidates) if candidates else Absent()
 
 
-_DISMISSES_CANDIDATES: Final = frozenset({Choice.NOT_THIS, Choice.REFUND_IN_AP})
+_DISMISSES_CANDIDATES: Final = NAMES_A_RECORD | {Choice.NOT_THIS, Choice.REFUND_IN_AP}
 CLOCK_SKEW: Final = timedelta(minutes=5)
 """How far FreshBooks' clock may be behind ours when records are compared with our claim."""
 _LOOKUPS_TO_PROVE_ABSENCE: Final = 2
@@ -119,9 +121,9 @@ def after_lookup(push: Push, payment: Payment, verdict: LookupVerdict, now: date
     """
     match verdict:
         case Found(payment=found):
-            by_hand = push.choice in NAMES_A_RECORD
-            amount = min(found.amount, payment.amount) if by_hand else recorded_amount(found, payment)
-            return _done(push, found.id, amount)
+            # Our own record is there after all, so whatever a person named for it is not it.
+            choice = None if push.choice in NAMES_A_RECORD else push.choice
+            return _done(replace(push, choice=choice), found.id, recorded_amount(found, payment))
         case Ambiguous(candidates=candidates):
             return replace(
                 push,

@@ -58,7 +58,7 @@ _STOPS: Final[dict[Reason, tuple[str, str, tuple[Choice, ...]]]] = {
         (_BY_HAND, _NOT_THIS, _REFUND),
     ),
     Reason.NAMED_PAYMENT_GONE: (
-        "The FreshBooks payment that was named for it is not free on this invoice.",
+        "The FreshBooks payment that was named for it is no longer free on this invoice, or has another amount now.",
         "Name another FreshBooks payment, record this one, or refund it.",
         (_POST, _BY_HAND, _REFUND),
     ),

@@ -28,8 +28,7 @@ class Cash:
         """Note what was in the drawer when the invoice froze: later edits in FreshBooks change neither (P5)."""
         for record_id, owner in self._named().items():
             record, payment = self.story.books.record(record_id), self.story.payments[owner]
-            adopted = self.story.push(owner).state is PushState.DONE
-            if adopted and (owner, record_id) not in self.named_amounts:
+            if (owner, record_id) not in self.named_amounts:
                 # Whoever named it has looked at the invoice's payments: what is in the drawer is counted anew.
                 self.named_amounts[owner, record_id] = min(record.amount, payment.amount)
                 self._count_cheques()
@@ -97,12 +96,17 @@ class Cash:
         return [record for record in self.story.books.records if record.counts and record.maker is None]
 
     def _named(self) -> dict[int, str]:
-        """Map the records that a person named to the payment that they are said to be."""
+        """Map the records that a person named to the payment that they are said to be.
+
+        One that was gone before the daemon could look says nothing.
+        """
         return {
-            record_id: payment_id
-            for payment_id in self.story.payments
-            for record_id in [self.story.push(payment_id).fb_payment_id]
-            if record_id is not None and self._choice(payment_id) in {Choice.SETTLED_BY_HAND, Choice.STAND_IN}
+            push.fb_payment_id: payment_id
+            for payment_id, generations in self.story.pushes.items()
+            for push in generations
+            if push.fb_payment_id is not None
+            and push.recorded_amount is not None
+            and self.story.books.record(push.fb_payment_id).maker != payment_id
         }
 
     def _choice(self, payment_id: str) -> Choice | None:

@@ -6,7 +6,8 @@ from decimal import Decimal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from daemon.core.model import Choice, Issue, IssueKind, PaymentStatus, PushState
+from daemon.core.choices import NotOffered, apply_choice
+from daemon.core.model import Choice, FbPaymentId, Issue, IssueKind, PaymentId, PaymentStatus, PushState
 from daemon.core.payment_rules import place
 from tests.core.cash import Cash
 from tests.core.story import Answer, Story, story
@@ -107,7 +108,7 @@ class History:
         if choice in NAMING:
             self._name(payment_id, choice, b)
         else:
-            self.story.choose(payment_id, choice)
+            self._choose(payment_id, choice, None)
 
     def read(self, _a: int, _b: int) -> None:
         self.story.read()
@@ -126,12 +127,19 @@ class History:
     def _name(self, payment_id: str, choice: Choice, b: int) -> None:
         if choice is Choice.STAND_IN:
             issue = self.story.issue(IssueKind.REVERT_FAILED_PAYMENT)
-            self.story.choose(payment_id, choice, int(dict(issue.data)["fb_payment_ids"].split(",")[0]))
+            self._choose(payment_id, choice, int(dict(issue.data)["fb_payment_ids"].split(",")[0]))
             return
         taken = {push.fb_payment_id for pushes in self.story.pushes.values() for push in pushes}
         free = [r.id for r in self.story.books.records if r.counts and r.maker is None and r.id not in taken]
         if free:
-            self.story.choose(payment_id, choice, free[b % len(free)])
+            self._choose(payment_id, choice, free[b % len(free)])
+
+    def _choose(self, payment_id: str, choice: Choice, named: int | None) -> None:
+        # What was read last may be history in the books by now: then the choice is refused, and nothing changes.
+        fb_payment_id = FbPaymentId(named) if named is not None else None
+        chosen = apply_choice(self.story.context(), PaymentId(payment_id), choice, fb_payment_id)
+        if not isinstance(chosen, NotOffered):
+            self.story.choose(payment_id, choice, named)
 
     def _payment(self, a: int) -> str | None:
         ids = list(self.story.payments)
