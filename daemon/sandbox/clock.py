@@ -24,7 +24,7 @@ class Clock:
         """Start the clock; `start` must be aware."""
         self._rate = rate
         self._anchor_real_s = time.monotonic()
-        self._anchor = (start or datetime.now(UTC)).astimezone(UTC)
+        self._anchor = (start or real_now()).astimezone(UTC)
 
     @property
     def rate(self) -> float:
@@ -49,13 +49,12 @@ class Clock:
         """Jump by `step`, which may be negative."""
         self.set(self.now() + step)
 
-    def ahead_s(self) -> float:
-        """By how much this clock is ahead of the real one."""
-        return (self.now() - datetime.now(UTC)).total_seconds()
+    def resume(self, *, at: datetime, real_at: datetime, rate: float, not_before: datetime | None) -> None:
+        """Go on from an earlier run's clock, which showed `at` at the real moment `real_at`.
 
-    def resume(self, *, ahead_s: float, rate: float, not_before: datetime | None) -> None:
-        """Go on where an earlier run's clock was, never earlier than what was written last."""
-        moment = datetime.now(UTC) + timedelta(seconds=ahead_s)
+        It never shows a moment before `not_before`, when something was written last.
+        """
+        moment = at + (real_now() - real_at) * rate
         self.set(moment if not_before is None else max(moment, not_before))
         self._rate = rate
 
@@ -63,6 +62,11 @@ class Clock:
         """Change the speed from this moment on; 0 stops the clock."""
         self.set(self.now())
         self._rate = rate
+
+
+def real_now() -> datetime:
+    """The real moment, aware UTC, for finding out how long a sandbox was stopped."""
+    return datetime.now(UTC)
 
 
 def stopwatch_s() -> float:

@@ -64,11 +64,7 @@ def _greeting(sandbox: Sandbox, base_url: str) -> dict[str, Any]:
 async def running(options: SandboxOptions, sandbox: Sandbox | None = None) -> AsyncIterator[RunningSandbox]:
     """Serve a sandbox for as long as the context lasts; with port 0 a free one is taken."""
     sandbox = opened_sandbox(sandbox or Sandbox(options))
-    # Collections while millions of lasting records are made would double the time to start.
-    gc.disable()
     sandbox.warm_up()
-    gc.freeze()
-    gc.enable()
     runner = web.AppRunner(build_app(sandbox), access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     try:
@@ -88,8 +84,12 @@ async def serve(options: SandboxOptions) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    # Collections while millions of lasting records are made would double the time to start.
+    gc.disable()
     try:
         async with running(options) as started:
+            gc.freeze()
+            gc.enable()
             sys.stdout.write(msgspec.json.encode(started.greeting).decode() + "\n")
             sys.stdout.flush()
             await stop.wait()

@@ -1,21 +1,25 @@
 """The control API's books: read an account's raw books, and act in them as its bookkeeper would."""
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 from aiohttp import web
 
 from daemon.sandbox.accounts import Account
+from daemon.sandbox.books import Books
 from daemon.sandbox.call import SANDBOX
 from daemon.sandbox.control import answer, read_json
 from daemon.sandbox.credits import credit_left
 from daemon.sandbox.errors import ApiError, Family, error_body
-from daemon.sandbox.listing import Row
+from daemon.sandbox.listing import Row, parse_query
 from daemon.sandbox.model import ACTIVE, ARCHIVED, DELETED, Invoice
 from daemon.sandbox.money import total
+from daemon.sandbox.operations import Key
 from daemon.sandbox.resources import BY_SINGULAR
 from daemon.sandbox.sandbox import Sandbox
 from daemon.sandbox.wire import ledger_json
+from daemon.sandbox.wire_journal import detail_json, legacy_entry_json
 
 Json = dict[str, Any]
 _KINDS = {
@@ -72,6 +76,29 @@ async def list_accounts(request: web.Request) -> web.Response:
     return answer({"accounts": [ledger_json(books, row) for row in books.ledger.values()]})
 
 
+async def create_account(request: web.Request) -> web.Response:
+    """Add a ledger account: `name`, `sub_type`, `parent_account` (a uuid)."""
+    return await _perform(request, "account.create", None, await read_json(request), ledger_json)
+
+
+async def edit_account(request: web.Request) -> web.Response:
+    """Edit a ledger account; `{"state": "archived"}` makes it disappear."""
+    key = request.match_info["uuid"]
+    return await _perform(request, "account.update", key, await read_json(request), ledger_json)
+
+
+async def list_journal(request: web.Request) -> web.Response:
+    """Journal details, newest first; `page` and `per_page` as in the API."""
+    books, query = _account(request).books, parse_query(request.query)
+    rows, total_rows = books.journal.page(query.page, query.per_page)
+    return answer({"journal": [detail_json(books, row) for row in rows], "total": total_rows})
+
+
+async def create_entry(request: web.Request) -> web.Response:
+    """Enter a journal entry; the body is what the legacy API takes inside its wrapper."""
+    return await _perform(request, "journal_entry.create", None, await read_json(request), legacy_entry_json)
+
+
 def _summary(account: Account, invoice: Invoice) -> Json:
     payments = account.books.payments.children("invoice_id", invoice.id)
     live = [row for row in payments if row.vis_state != DELETED]
@@ -101,12 +128,21 @@ async def get_summary(request: web.Request) -> web.Response:
     return answer({"account": account.account_id, "counts": counts, "invoices": rows})
 
 
-async def _perform(request: web.Request, operation: str, key: int | None, body: Json) -> web.Response:
+async def _perform(
+    request: web.Request,
+    operation: str,
+    key: Key,
+    body: Json,
+    render: Callable[[Books, Row], Json] | None = None,
+) -> web.Response:
+    """Perform a write and answer with the record; a refusal is answered as the API would."""
     sandbox, account = request.app[SANDBOX], _account(request)
     try:
         row = sandbox.write(account, operation, key, body)
     except ApiError as error:
         return answer(error_body(error, Family.ACCOUNTING), status=error.status)
+    if render is not None:
+        return answer(render(account.books, row))
     return answer(_rendered(sandbox, account, operation.partition(".")[0], row))
 
 
@@ -155,6 +191,10 @@ def add_routes(app: web.Application) -> None:
     base = "/_sandbox/books/{account}"
     app.router.add_get(f"{base}/summary", get_summary)
     app.router.add_get(f"{base}/accounts", list_accounts)
+    app.router.add_post(f"{base}/accounts", create_account)
+    app.router.add_put(base + "/accounts/{uuid}", edit_account)
+    app.router.add_get(f"{base}/journal", list_journal)
+    app.router.add_post(f"{base}/journal", create_entry)
     app.router.add_get(base + "/{kind}", list_records)
     app.router.add_post(base + "/{kind}", create_record)
     app.router.add_get(base + "/{kind}/{key:\\d+}", get_record)

@@ -124,11 +124,13 @@ class FaultPlan:
 
     def replace(self, specs: Iterable[RuleSpec]) -> None:
         """Put these rules in force instead of the present ones; raises ValueError for a bad pattern."""
-        self._rules = []
-        self.add(specs)
+        self._rules = self._named_rules(specs)
 
     def add(self, specs: Iterable[RuleSpec]) -> None:
         """Put further rules in force; raises ValueError for a bad pattern."""
+        self._rules += self._named_rules(specs)
+
+    def _named_rules(self, specs: Iterable[RuleSpec]) -> list[_Rule]:
         try:
             fresh = [_Rule(spec) for spec in specs]
         except re.error as error:
@@ -137,7 +139,7 @@ class FaultPlan:
             if not rule.spec.id:
                 self._named += 1
                 rule.spec = msgspec.structs.replace(rule.spec, id=f"fault-{self._named}")
-        self._rules += fresh
+        return fresh
 
     def remove(self, rule_id: str | None = None) -> None:
         """Take one rule out of force, or all of them."""

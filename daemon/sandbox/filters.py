@@ -196,10 +196,9 @@ INVOICES = Listing(
     },
     sorts={
         "invoice_date": lambda _context, row: row.create_date,
-        "create_date": lambda context, row: (
-            row.create_date if context.books.switches["sort_by_create_date"] else row.id
-        ),
+        "create_date": lambda _context, row: row.create_date,
     },
+    switched_sorts={"create_date": "sort_by_create_date"},
 )
 
 CLIENTS = Listing(

@@ -75,9 +75,10 @@ class Journal:
             for source in opening:
                 self._append(1, source)
         pending, self._pending = self._pending, []
+        draft_line = bool(self.switches["draft_journal_line"])
         for old, new in pending:
-            before = sides(old) if old is not None else ()
-            after = sides(new)
+            before = sides(old, draft_line=draft_line) if old is not None else ()
+            after = sides(new, draft_line=draft_line)
             if before == after and (old is None or day_of(old) == day_of(new)):
                 continue
             if old is not None:

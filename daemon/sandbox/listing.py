@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from daemon.sandbox.books import Books
 from daemon.sandbox.errors import INVALID_PAGE, INVALID_PER_PAGE, ApiError
 from daemon.sandbox.shelf import Shelf
+from daemon.sandbox.switches import Switches
 
 PER_PAGE_DEFAULT, PER_PAGE_MAX = 15, 100
 _CACHED_SELECTIONS = 24
@@ -102,11 +103,15 @@ class Filter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """How one resource is listed; filters and sort keys that are not named here are ignored silently (FB API s10.1)."""
+    """How one resource is listed; filters and sort keys that are not named here are ignored silently (FB API s10.1).
+
+    `switched_sorts` names the switch that decides whether a sort key works.
+    """
 
     shelf: Callable[[Books], Shelf[Any]]
     filters: Mapping[str, Filter]
-    sorts: Mapping[str, Callable[[Context, Any], Any]] = field(default_factory=dict)
+    sorts: Mapping[str, Callable[[Context, Row], Any]] = field(default_factory=dict)
+    switched_sorts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,7 +214,7 @@ def list_page(
         for key, values in query.search.items()
         if (rule := listing.filters.get(key)) is not None
     }
-    sort, is_descending = _sort(listing, query.sort)
+    sort, is_descending = _sort(listing, query.sort, context.books.switches)
     selection = _Selection(
         shelf=shelf, listing=listing, context=context, filters=filters, sort=sort, is_descending=is_descending
     )
@@ -225,9 +230,9 @@ def list_page(
     )
 
 
-def _sort(listing: Listing, wanted: str) -> tuple[str, bool]:
-    for suffix, is_descending in (("_asc", False), ("_desc", True)):
-        name = wanted.removesuffix(suffix)
-        if name != wanted and name in listing.sorts:
-            return name, is_descending
-    return "", True
+def _sort(listing: Listing, wanted: str, switches: Switches) -> tuple[str, bool]:
+    name, _, way = wanted.rpartition("_")
+    switch = listing.switched_sorts.get(name)
+    if name not in listing.sorts or way not in ("asc", "desc") or (switch is not None and not switches[switch]):
+        return "", True
+    return name, way == "desc"

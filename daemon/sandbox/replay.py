@@ -19,24 +19,25 @@ def opened_sandbox(sandbox: Sandbox) -> Sandbox:
     else:
         options = sandbox.options
         sandbox.store.append(Opened(at=sandbox.opened_at, seed=options.seed, invoices=options.invoices))
+        sandbox.keep_clock()
     sandbox.record()
     return sandbox
 
 
 def _play_back(sandbox: Sandbox, facts: Iterable[Fact]) -> None:
     last_at: datetime | None = None
-    ahead_s, rate = 0.0, sandbox.clock.rate
+    clocked: Clocked | None = None
     for fact in facts:
         if isinstance(fact, Opened):
             _check(sandbox, fact)
             sandbox.opened_at = fact.at
         elif isinstance(fact, Clocked):
-            ahead_s, rate = fact.ahead_s, fact.rate
+            clocked, last_at = fact, None
         else:
             _apply(sandbox, fact)
-        at = getattr(fact, "at", None)
-        last_at = at if at is not None and (last_at is None or at > last_at) else last_at
-    sandbox.clock.resume(ahead_s=ahead_s, rate=rate, not_before=last_at)
+            last_at = getattr(fact, "at", last_at)
+    if clocked is not None:
+        sandbox.clock.resume(at=clocked.at, real_at=clocked.real_at, rate=clocked.rate, not_before=last_at)
 
 
 def _check(sandbox: Sandbox, fact: Opened) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 from daemon.sandbox import oauth
 from daemon.sandbox.accounts import Account, Directory, Login
 from daemon.sandbox.books import Books
-from daemon.sandbox.clock import Clock
+from daemon.sandbox.clock import Clock, real_now
 from daemon.sandbox.faults import FaultPlan
 from daemon.sandbox.invoice_bytes import RenderedInvoices
 from daemon.sandbox.limits import RateWindows
@@ -122,7 +122,7 @@ class Sandbox:
 
     def keep_clock(self) -> None:
         """Note where the clock was moved to."""
-        self.store.append(Clocked(ahead_s=self.clock.ahead_s(), rate=self.clock.rate))
+        self.store.append(Clocked(at=self.clock.now(), real_at=real_now(), rate=self.clock.rate))
 
     def write(self, account: Account, operation: str, key: Key, body: object, *, by: int = 0) -> Result:
         """Perform one write on an account's books and send off the events it causes; `by` is the identity behind it.

@@ -66,9 +66,10 @@ class Switched(Struct, frozen=True, kw_only=True, tag="switched"):
 
 
 class Clocked(Struct, frozen=True, kw_only=True, tag="clocked"):
-    """The clock was moved: from then on it showed `ahead_s` more than real time, at `rate`."""
+    """The clock was moved: it showed `at` at the real moment `real_at`, and ran at `rate` from then on."""
 
-    ahead_s: float
+    at: datetime
+    real_at: datetime
     rate: float
 
 

@@ -138,10 +138,10 @@ class Api:
     async def read_invoice(self, key: int, *, include: str = "") -> Json:
         return (await self.get(f"invoices/invoices/{key}{include}")).result["invoice"]
 
-    async def pay(self, invoice: Json, amount: str, **fields: Json) -> Json:
+    async def pay(self, invoice: Json, amount: str, /, **fields: Json) -> Json:
         return (await self.try_pay(invoice, amount, **fields)).result["payment"]
 
-    async def try_pay(self, invoice: Json, amount: str, **fields: Json) -> Reply:
+    async def try_pay(self, invoice: Json, amount: str, /, **fields: Json) -> Reply:
         key = invoice if isinstance(invoice, int) else invoice["id"]
         body = {"invoiceid": key, "amount": {"amount": amount}, "date": "2026-03-10", "type": "Check", **fields}
         return await self.post("payments/payments", {"payment": body})
@@ -165,13 +165,15 @@ def hidden_fields(page: bytes) -> dict[str, str]:
     return {name: unescape(value) for name, value in found}
 
 
-async def consent(api: Api, *, decision: str = "allow", login: int = 0, **asked: str) -> dict[str, str]:
+async def consent(
+    api: Api, asked: dict[str, str] | None = None, *, decision: str = "allow", login: int = 0
+) -> dict[str, str]:
     """Go through login and consent as a person does; what the redirect carries back to the app."""
     query = {
         "response_type": "code",
         "client_id": api.greeting["client_id"],
         "redirect_uri": api.greeting["redirect_uris"][0],
-        **asked,
+        **(asked or {}),
     }
     person = api.greeting["logins"][login]
     page = await api.get("/oauth/authorize/", **query)

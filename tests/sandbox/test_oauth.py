@@ -23,7 +23,7 @@ async def refresh(api: Api, token: str) -> dict[str, object]:
 
 
 async def test_a_person_logs_in_allows_and_the_app_gets_tokens(api: Api) -> None:
-    back = await consent(api, state="s 1", scope="user:invoices:read")
+    back = await consent(api, {"state": "s 1", "scope": "user:invoices:read"})
     assert back["state"] == "s 1"
     tokens = await exchange(api, back["code"])
     assert tokens["status"] == 200
@@ -42,7 +42,7 @@ async def test_the_access_token_is_a_jwt_with_a_scope_claim(api: Api) -> None:
 
 
 async def test_a_person_who_declines_sends_access_denied_back(api: Api) -> None:
-    back = await consent(api, decision="deny", state="s")
+    back = await consent(api, {"state": "s"}, decision="deny")
     assert back["error"] == "access_denied"
     assert back["state"] == "s"
 
@@ -77,9 +77,9 @@ async def test_a_code_is_bound_to_its_redirect_uri(api: Api) -> None:
 async def test_a_wrong_code_verifier_is_refused_when_pkce_is_enforced(api: Api, enforced: bool, status: int) -> None:
     await api.switch(pkce_enforced=enforced)
     challenge = base64.urlsafe_b64encode(hashlib.sha256(b"right").digest()).rstrip(b"=").decode()
-    back = await consent(api, code_challenge=challenge, code_challenge_method="S256")
+    back = await consent(api, {"code_challenge": challenge, "code_challenge_method": "S256"})
     assert (await exchange(api, back["code"], code_verifier="wrong"))["status"] == status
-    back = await consent(api, code_challenge=challenge, code_challenge_method="S256")
+    back = await consent(api, {"code_challenge": challenge, "code_challenge_method": "S256"})
     assert (await exchange(api, back["code"], code_verifier="right"))["status"] == 200
 
 
@@ -207,7 +207,7 @@ async def test_a_missing_bearer_is_unauthenticated(api: Api) -> None:
 
 
 async def test_a_token_without_the_scope_is_refused(api: Api) -> None:
-    back = await consent(api, scope="user:clients:read")
+    back = await consent(api, {"scope": "user:clients:read"})
     tokens = await exchange(api, back["code"])
     api.token = str(tokens["access_token"])
     assert (await api.get("users/clients")).status == 200

@@ -1,15 +1,20 @@
 """The official `freshbooks-sdk` runs against the sandbox unmodified; only its base addresses are ours."""
 
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from typing import TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 import anyio.to_thread
 import pytest
-from freshbooks import Client as FreshBooksClient
-from freshbooks import FilterBuilder, FreshBooksError, IncludesBuilder, PaginateBuilder, SortBuilder, VisState
+from freshbooks.builders.filter import FilterBuilder
+from freshbooks.builders.includes import IncludesBuilder
+from freshbooks.builders.paginator import PaginateBuilder
+from freshbooks.builders.sort import SortBuilder
+from freshbooks.client import Client as FreshBooksClient
+from freshbooks.errors import FreshBooksError
+from freshbooks.models import VisState
 
 from tests.sandbox.serving import Api, consent, sandbox_api
 from tests.sandbox.webhook_ear import ear
@@ -22,6 +27,12 @@ T = TypeVar("T")
 async def off_loop(work: Callable[[], T]) -> T:
     """The official client blocks, so it runs beside the loop that serves it."""
     return await anyio.to_thread.run_sync(work)
+
+
+def with_lines() -> IncludesBuilder:
+    builder = IncludesBuilder()
+    builder.include("lines")
+    return builder
 
 
 @pytest.fixture
@@ -38,8 +49,8 @@ def addresses(api: Api) -> Iterator[None]:
 
 
 @pytest.fixture
-async def sdk(api: Api, addresses: None) -> AsyncIterator[FreshBooksClient]:
-    yield FreshBooksClient(
+def sdk(api: Api, addresses: None) -> FreshBooksClient:
+    return FreshBooksClient(
         api.greeting["client_id"],
         client_secret=api.greeting["client_secret"],
         redirect_uri=api.greeting["redirect_uris"][0],
@@ -51,7 +62,7 @@ async def sdk(api: Api, addresses: None) -> AsyncIterator[FreshBooksClient]:
 async def test_it_authorises_and_refreshes(api: Api, sdk: FreshBooksClient) -> None:
     url = sdk.get_auth_request_url(scopes=["user:profile:read", "user:invoices:read"])
     asked = {key: values[0] for key, values in parse_qs(urlsplit(url).query).items()}
-    back = await consent(api, **asked)
+    back = await consent(api, asked)
     first = await off_loop(lambda: sdk.get_access_token(back["code"]))
     assert first.access_token == sdk.access_token
     second = await off_loop(sdk.refresh_access_token)
@@ -85,7 +96,7 @@ async def test_it_filters_includes_and_sorts(api: Api, sdk: FreshBooksClient) ->
     made = [await api.invoice(create_date=each) for each in dates]
     wanted = [row["id"] for row in made]
     picked = FilterBuilder().in_list("invoiceid", wanted)
-    sort, include = SortBuilder().ascending("invoice_date"), IncludesBuilder().include("lines")
+    sort, include = SortBuilder().ascending("invoice_date"), with_lines()
     rows = await off_loop(lambda: sdk.invoices.list(api.account_id, builders=[picked, sort, include]))
     assert [row.create_date for row in rows] == [date(2026, 1, 5), date(2026, 1, 6), date(2026, 1, 7)]
     assert {row.id for row in rows} == set(wanted)
@@ -95,7 +106,9 @@ async def test_it_filters_includes_and_sorts(api: Api, sdk: FreshBooksClient) ->
 async def test_it_filters_by_day_equality_and_likeness(api: Api, sdk: FreshBooksClient) -> None:
     client = await api.client(email="ana@x-ray.example")
     like = FilterBuilder().like("email_like", "@x-ray")
-    same = FilterBuilder().equals("email", "ana@x-ray.example").between("updated", min=date(2026, 3, 10))
+    same = FilterBuilder()
+    same.equals("email", "ana@x-ray.example")
+    same.between("updated", min=date(2026, 3, 10))
     for builder in (like, same):
         rows = await off_loop(lambda b=builder: sdk.clients.list(api.account_id, builders=[b]))  # type: ignore[misc]
         assert [row.id for row in rows] == [client["id"]]
@@ -115,7 +128,7 @@ async def test_clients_create_get_update_delete(api: Api, sdk: FreshBooksClient)
 async def test_invoices_create_get_update_delete(api: Api, sdk: FreshBooksClient) -> None:
     line = {"name": "Work", "qty": 2, "unit_cost": {"amount": "50.00"}}
     data = {"customerid": (await api.client())["id"], "create_date": "2026-03-10", "lines": [line]}
-    lines = IncludesBuilder().include("lines")
+    lines = with_lines()
     made = await off_loop(lambda: sdk.invoices.create(api.account_id, data, includes=lines))
     assert (made.amount.amount, made.v3_status, made.lines[0].qty) == ("100.00", "draft", "2")
     sent = await off_loop(lambda: sdk.invoices.update(api.account_id, made.id, {"action_mark_as_sent": True}))
@@ -152,7 +165,7 @@ async def test_credit_notes_create_get_update_delete(api: Api, sdk: FreshBooksCl
     assert (made.amount.amount, made.credit_type, made.payment_status) == ("25.00", "goodwill", "paid")
     changed = await off_loop(lambda: sdk.credit_notes.update(api.account_id, made.id, {"notes": "thanks"}))
     assert changed.notes == "thanks"
-    lines = IncludesBuilder().include("lines")
+    lines = with_lines()
     assert (await off_loop(lambda: sdk.credit_notes.get(api.account_id, made.id, includes=lines))).lines[0].qty == "1"
     gone = await off_loop(lambda: sdk.credit_notes.delete(api.account_id, made.id))
     assert gone.vis_state is VisState.DELETED
@@ -189,7 +202,7 @@ async def test_ledger_accounts_create_get_update_list(api: Api, sdk: FreshBooksC
     with pytest.raises(FreshBooksError) as refusal:
         await off_loop(lambda: sdk.ledger_accounts.create(api.business_uuid, {}))
     assert refusal.value.status_code == 400
-    assert {each["field"] for each in refusal.value.error_details} == {"name", "sub_type", "parent_account"}
+    assert {each["field"] for each in refusal.value.error_details or []} == {"name", "sub_type", "parent_account"}
 
 
 async def test_callbacks_create_verify_list_delete(api: Api, sdk: FreshBooksClient) -> None:
@@ -230,7 +243,7 @@ async def test_its_errors_for_401_404_422_and_429(api: Api, sdk: FreshBooksClien
     with pytest.raises(FreshBooksError) as callback:
         await off_loop(lambda: sdk.callbacks.create(api.account_id, {"event": "x", "uri": "y"}))
     assert callback.value.status_code == 422
-    assert callback.value.error_details[0] == "event: Value error, Unrecognized event."
+    assert "event: Value error, Unrecognized event." in map(str, callback.value.error_details or [])
     await api.fault({"kind": "status", "status": 429, "body": "json"}, count=1)
     with pytest.raises(FreshBooksError) as throttled:
         await off_loop(lambda: sdk.invoices.list(api.account_id))

@@ -1,6 +1,7 @@
 """Whatever a bookkeeper and an app do, the books stay whole."""
 
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -78,7 +79,7 @@ class Bookkeeper:
         self.now += timedelta(minutes=7)
         books = self.books
         day = "2026-03-10"
-        operation, key, body = {
+        plans: dict[str, Callable[[], tuple[str, int | None, dict[str, Any]]]] = {
             "invoice.create": lambda: (
                 "invoice.create",
                 None,
@@ -110,7 +111,8 @@ class Bookkeeper:
             ),
             "credit.state": lambda: ("credit_note.update", at(books.credits, second), {"vis_state": first}),
             "journal.read": lambda: ("", None, {}),
-        }[kind]()
+        }
+        operation, key, body = plans[kind]()
         if not operation:
             books.journal.page(1, 100)
             return

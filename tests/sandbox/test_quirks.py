@@ -99,10 +99,10 @@ async def test_quirk_07_an_overpayment_is_split_and_a_paid_invoice_takes_zero(ap
     nothing = await api.pay(invoice, "30.00")
     assert nothing["amount"]["amount"] == "0.00"
     assert nothing["overpaymentid"] == nothing["id"] + 1
-    credits = (await api.get("credit_notes/credit_notes", per_page=2)).result["credit_notes"]
-    assert [row["amount"]["amount"] for row in credits] == ["30.00", "40.00"]
-    assert credits[1]["credit_type"] == "overpayment"
-    assert credits[1]["notes"] == credits[1]["description"] == f"Overpayment: invoice #{invoice['invoice_number']}"
+    notes = (await api.get("credit_notes/credit_notes", per_page=2)).result["credit_notes"]
+    assert [row["amount"]["amount"] for row in notes] == ["30.00", "40.00"]
+    assert notes[1]["credit_type"] == "overpayment"
+    assert notes[1]["notes"] == notes[1]["description"] == f"Overpayment: invoice #{invoice['invoice_number']}"
 
 
 async def test_quirk_08_exact_twins_are_accepted(api: Api) -> None:
@@ -184,7 +184,7 @@ async def test_quirk_16_scopes_are_all_or_nothing_and_profile_has_no_write(api: 
     }
     async with api.session.get(url, params=asked, allow_redirects=False) as answer:
         assert "invalid_scope" in answer.headers["Location"]
-    assert "code" in await consent(api, scope="user:invoices:read user:reports:read")
+    assert "code" in await consent(api, {"scope": "user:invoices:read user:reports:read"})
 
 
 async def test_quirk_17_refresh_tokens_are_single_use(api: Api) -> None:

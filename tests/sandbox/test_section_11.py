@@ -129,7 +129,10 @@ async def test_webhooks_duplicates_and_drops(api: Api, action: dict[str, object]
         first = await api.client()
         await api.call("DELETE", "/_sandbox/faults")
         last = await api.client()
-        seen = lambda: [d.fields["object_id"] for d in listener.named("client.create")]  # noqa: E731
+
+        def seen() -> list[str]:
+            return [heard.fields["object_id"] for heard in listener.named("client.create")]
+
         await eventually(lambda: str(last["id"]) in seen() and len(seen()) == count + 1)
         assert seen().count(str(first["id"])) == count
 

@@ -1,6 +1,5 @@
 """A small server that hears webhooks and checks their signatures on its own account."""
 
-import asyncio
 import base64
 import hashlib
 import hmac
@@ -67,12 +66,3 @@ async def ear() -> AsyncIterator[Ear]:
         yield listener
     finally:
         await runner.cleanup()
-
-
-async def settled(listener: Ear) -> None:
-    """Let deliveries that would come at once come: a few turns of the loop after the last one."""
-    count = -1
-    while count != len(listener.heard):
-        count = len(listener.heard)
-        for _ in range(20):
-            await asyncio.sleep(0)
