@@ -2,14 +2,20 @@
 
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TypeVar, overload
 
 import anyio
 
 T = TypeVar("T")
 
 
-async def eventually(probe: Callable[[], Awaitable[T] | T], *, within_s: float = 10.0, every_s: float = 0.02) -> T:
+@overload
+async def eventually(probe: Callable[[], Awaitable[T]], *, within_s: float = ..., every_s: float = ...) -> T: ...
+@overload
+async def eventually(probe: Callable[[], T], *, within_s: float = ..., every_s: float = ...) -> T: ...
+async def eventually(
+    probe: Callable[[], Awaitable[T]] | Callable[[], T], *, within_s: float = 10.0, every_s: float = 0.02
+) -> T:
     """Ask until the answer is true, and give it back; AssertionError when it is not within the time."""
     deadline = time.monotonic() + within_s
     while True:

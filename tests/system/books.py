@@ -85,7 +85,7 @@ class Books:
         await self.database.execute("SELECT pg_notify('syncd_wake', $1)", f"{partner.partner_id}:connection")
         return partner
 
-    # ---- looking and acting -------------------------------------------------------------------------------------------
+    # ---- looking and acting ------------------------------------------------------------------------------------------
 
     async def control(self, method: str, path: str, body: Any = None) -> Any:
         """Use the sandbox's control API."""
@@ -145,9 +145,9 @@ class Books:
     async def pay(self, partner: Partner, invoice_id: int, payment_id: str) -> None:
         """Insert a payment of all that is due, exactly as the platform does."""
         await self.database.execute(
-            "INSERT INTO platform.payment (partner_id, payment_id, account_id, invoice_id, amount, currency, method, status, "
-            "initiated_at) SELECT partner_id, $3, account_id, invoice_id, amount_due, currency, 'card', 'processing', now() "
-            "FROM platform.invoice WHERE partner_id = $1 AND invoice_id = $2",
+            "INSERT INTO platform.payment (partner_id, payment_id, account_id, invoice_id, amount, currency, method, "
+            "status, initiated_at) SELECT partner_id, $3, account_id, invoice_id, amount_due, currency, 'card', "
+            "'processing', now() FROM platform.invoice WHERE partner_id = $1 AND invoice_id = $2",
             partner.partner_id,
             invoice_id,
             payment_id,
