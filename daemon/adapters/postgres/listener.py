@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from itertools import chain, repeat
 from typing import Any, Final
 
 import anyio
@@ -13,8 +14,14 @@ from daemon.core.model import PartnerId
 Wake = tuple[PartnerId, str]
 CHANNEL: Final = "syncd_wake"
 KINDS: Final = ("connection", "reread", "push")
-_PING_AFTER_S: Final = 30.0
+PING_AFTER_S: Final = 30.0
 """So long without a word, and the connection is asked whether it still lives: a cut cable tells nothing."""
+_LOST: Final = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,  # TimeoutError is one
+)
 _RETRY_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 
@@ -29,69 +36,78 @@ class Listener:
         dsn: str,
         partners: Callable[[], Awaitable[tuple[PartnerId, ...]]],
         sleep: Callable[[float], Awaitable[None]],
+        ping_after_s: float = PING_AFTER_S,
     ) -> None:
+        self._ping_after_s = ping_after_s
         self._dsn = dsn
         self._partners = partners
         self._sleep = sleep
         self._pending: dict[Wake, None] = {}
         self._news = anyio.Event()
-        self._lost = False
+        self._connection: asyncpg.Connection | None = None
+        self._is_lost = False
 
     @asynccontextmanager
     async def wakes(self) -> AsyncIterator[AsyncIterator[Wake]]:
         """Listen until the context is left. Raises StoreUnavailable when the first connection fails."""
-        connection = await self._connect()
-        state = _Held(connection)
+        self._connection = await self._connect()
         try:
-            yield self._iterate(state)
+            yield self._iterate()
         finally:
-            state.connection.terminate()
+            self._connection.terminate()
 
-    async def _iterate(self, held: "_Held") -> AsyncIterator[Wake]:
+    async def _iterate(self) -> AsyncIterator[Wake]:
         while True:
             while self._pending:
                 wake = next(iter(self._pending))
                 del self._pending[wake]
                 yield wake
-            if self._lost or not await self._is_alive(held.connection):
-                held.connection.terminate()
-                held.connection = await self._reconnect()
+            if not await self._is_alive():
+                await self._reconnect()
 
-    async def _is_alive(self, connection: asyncpg.Connection) -> bool:
+    async def _is_alive(self) -> bool:
         """Wait for news, or for the time to ask whether there can still be any."""
-        with anyio.move_on_after(_PING_AFTER_S):
+        with anyio.move_on_after(self._ping_after_s) as silence:
             await self._news.wait()
         self._news = anyio.Event()
-        if self._pending or self._lost:
+        if self._is_lost:
+            return False
+        if not silence.cancelled_caught:
             return True
         try:
-            await connection.execute("SELECT", timeout=_PING_AFTER_S)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+            await self._listening.execute("SELECT", timeout=self._ping_after_s)
+        except _LOST:
             return False
         return True
 
-    async def _reconnect(self) -> asyncpg.Connection:
-        attempt = 0
-        while True:
+    @property
+    def _listening(self) -> asyncpg.Connection:
+        if self._connection is None:
+            raise RuntimeError("enter `wakes` first")
+        return self._connection
+
+    async def _reconnect(self) -> None:
+        self._listening.terminate()
+        for wait_s in chain(_RETRY_S, repeat(_RETRY_S[-1])):
             try:
-                connection = await self._connect()
+                self._connection = await self._connect()
                 for partner_id in await self._partners():
                     self._pending.update({(partner_id, kind): None for kind in KINDS})
-                return connection
+                return
             except StoreUnavailable:
-                await self._sleep(_RETRY_S[min(attempt, len(_RETRY_S) - 1)])
-                attempt += 1
+                self._listening.terminate()
+                await self._sleep(wait_s)
 
     async def _connect(self) -> asyncpg.Connection:
-        self._lost = False
         try:
             connection = await asyncpg.connect(
                 self._dsn, timeout=10, server_settings={"application_name": "freshbooks-syncd listener"}
             )
-            connection.add_termination_listener(self._on_end)
             await connection.add_listener(CHANNEL, self._on_notice)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        except _LOST as error:
             raise StoreUnavailable(f"Postgres cannot be listened to now: {error}") from error
+        self._is_lost = False
+        connection.add_termination_listener(self._on_end)
         return connection
 
     def _on_notice(self, _connection: Any, _pid: int, _channel: str, payload: object) -> None:  # noqa: ANN401
@@ -99,13 +115,7 @@ class Listener:
         self._pending[PartnerId(partner_id), kind] = None
         self._news.set()
 
-    def _on_end(self, _connection: Any) -> None:  # noqa: ANN401 -- asyncpg names either of its connection types
-        self._lost = True
-        self._news.set()
-
-
-class _Held:
-    """The connection in use, which a reconnect replaces."""
-
-    def __init__(self, connection: asyncpg.Connection) -> None:
-        self.connection = connection
+    def _on_end(self, connection: Any) -> None:  # noqa: ANN401 -- asyncpg names either of its connection types
+        if connection is self._connection:
+            self._is_lost = True
+            self._news.set()
