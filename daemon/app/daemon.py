@@ -22,8 +22,9 @@ from daemon.app.heartbeat import Heartbeat
 from daemon.app.launch import Launch
 from daemon.app.listeners import bound, served
 from daemon.app.reload import Reloader
-from daemon.app.sampler import FleetSampler
+from daemon.app.sampler import FleetSampler, describe
 from daemon.app.wiring import Parts, wired
+from daemon.core.fleet import FleetRow
 
 
 class Daemon:
@@ -164,7 +165,12 @@ class Daemon:
     # ---- parts -------------------------------------------------------------------------------------------------------
 
     def _sampler(self, parts: Parts) -> FleetSampler:
-        return FleetSampler(parts.fleet, self._metrics, self._notifier, self._clock, self._log)
+        return FleetSampler(parts.fleet, self._metrics, self._tell_fleet, self._clock, self._log)
+
+    def _tell_fleet(self, rows: Sequence[FleetRow]) -> None:
+        if self._health.phase is Phase.RUNNING:
+            refused = self._health.settings_refused
+            self._notifier.status(describe(rows) + (f"; settings {refused}" if refused else ""))
 
     @asynccontextmanager
     async def _listening(

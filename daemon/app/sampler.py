@@ -1,7 +1,7 @@
 """Reads regularly how all partners stand, for the gauges and for systemd's status line."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from structlog.stdlib import BoundLogger
@@ -9,7 +9,6 @@ from structlog.stdlib import BoundLogger
 from daemon.actors.ports import Clock
 from daemon.adapters.metrics import Metrics
 from daemon.adapters.postgres.fleet_store import FleetStore
-from daemon.adapters.systemd import SystemdNotifier
 from daemon.core.errors import StoreUnavailable
 from daemon.core.fleet import FleetRow
 
@@ -17,14 +16,19 @@ INTERVAL_S: Final = 15.0
 
 
 class FleetSampler:
-    """Samples for as long as it runs; without Postgres the last sample stands, and its age tells."""
+    """Samples for as long as it runs and tells each sample; without Postgres the last one stands, and its age tells."""
 
     def __init__(
-        self, fleet: FleetStore, metrics: Metrics, notifier: SystemdNotifier, clock: Clock, log: BoundLogger
+        self,
+        fleet: FleetStore,
+        metrics: Metrics,
+        tell: Callable[[Sequence[FleetRow]], None],
+        clock: Clock,
+        log: BoundLogger,
     ) -> None:
         self._fleet = fleet
         self._metrics = metrics
-        self._notifier = notifier
+        self._tell = tell
         self._clock = clock
         self._log = log
 
@@ -42,7 +46,7 @@ class FleetSampler:
             self._log.debug("sample_missed", reason=str(error))
             return
         self._metrics.set_fleet(rows, self._clock.now())
-        self._notifier.status(describe(rows))
+        self._tell(rows)
 
 
 def describe(rows: Sequence[FleetRow]) -> str:

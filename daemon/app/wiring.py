@@ -23,7 +23,7 @@ from daemon.adapters.freshbooks.tokens import ACCESS_FIELD, REFRESH_FIELD, Token
 from daemon.adapters.http.context import Dashboard
 from daemon.adapters.http.public import build_public_app
 from daemon.adapters.http.sse import Hub
-from daemon.adapters.metrics import Metrics, StructlogTelemetry, trace_freshbooks
+from daemon.adapters.metrics import Metrics, StructlogTelemetry, measure_requests, trace_freshbooks
 from daemon.adapters.postgres.consent_store import ConsentStore
 from daemon.adapters.postgres.demo_platform import DemoPlatform
 from daemon.adapters.postgres.desk_actions import DeskActions
@@ -104,10 +104,11 @@ class _Workshop:
         world = World(clock=self.clock, store=store, tokens=tokens, telemetry=telemetry, account=account)
         root = RootSupervisor(world, self.policy())
         link_keys = by_id(settings.public.link_keys)
-        dashboard = self._dashboard(store, oauth, tokens, hub, link_keys)
+        public_app = build_public_app(self._dashboard(store, oauth, tokens, hub, link_keys))
+        public_app.middlewares.insert(0, measure_requests(self.metrics, self.clock.monotonic))
         return Parts(
             root=root,
-            public_app=build_public_app(dashboard),
+            public_app=public_app,
             fleet=FleetStore(self.pool),
             reloadable=Reloadable(root=root, keys=self.keys, link_keys=link_keys),
         )

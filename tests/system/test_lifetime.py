@@ -219,11 +219,16 @@ async def test_systemd_hears_of_readiness_reloads_the_pulse_and_the_stop(databas
             await eventually(lambda: heard.count("READY=1") == 2)
             assert "RELOADING=1" in heard
             assert [line for line in heard if line.startswith("MONOTONIC_USEC=")]
+            program.configure("[rate]\nburst = 0")
+            program.send(signal.SIGHUP)
+            await eventually(lambda: heard.count("READY=1") == 3)
+            refused = [line for line in heard if line.startswith("STATUS=Running with the former settings")]
+            assert "rate.burst" in refused[-1]
             program.send(signal.SIGTERM)
             assert await program.end() == 0
         await eventually(lambda: "STOPPING=1" in heard)
         order = [line for line in heard if line in {"READY=1", "RELOADING=1", "STOPPING=1"}]
-        assert order == ["READY=1", "RELOADING=1", "READY=1", "STOPPING=1"]
+        assert order == ["READY=1", *["RELOADING=1", "READY=1"] * 2, "STOPPING=1"]
 
 
 async def test_no_secret_reaches_the_log_or_the_metrics(database: str, tmp_path: Path) -> None:

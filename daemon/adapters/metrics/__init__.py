@@ -2,6 +2,6 @@
 
 from daemon.adapters.metrics.instruments import Metrics
 from daemon.adapters.metrics.telemetry import StructlogTelemetry
-from daemon.adapters.metrics.tracing import trace_freshbooks
+from daemon.adapters.metrics.tracing import measure_requests, trace_freshbooks
 
-__all__ = ["Metrics", "StructlogTelemetry", "trace_freshbooks"]
+__all__ = ["Metrics", "StructlogTelemetry", "measure_requests", "trace_freshbooks"]

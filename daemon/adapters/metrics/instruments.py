@@ -195,7 +195,7 @@ class Metrics:
             for counter in (self.pages_stored, self.records_read, self.records_changed):
                 counter.labels(resource.value)
 
-    # ---- calls to FreshBooks -----------------------------------------------------------------------------------------
+    # ---- requests -----------------------------------------------------------------------------------------
 
     def _describe_calls(self) -> None:
         self.freshbooks_requests = self._counter(
@@ -210,9 +210,18 @@ class Metrics:
         self.throttled = self._counter(
             "freshbooks_throttled", "Answers by which FreshBooks asked for fewer calls (429)."
         )
+        self.http_requests = self._counter(
+            "http_requests", "Requests to the public listener, by the class of our answer.", "method", "answer"
+        )
+        self.http_request_duration = self._histogram(
+            "http_request_duration_seconds", "How long the public listener took to answer.", _CALL_BUCKETS, "method"
+        )
         for method in METHODS:
             for answer in ANSWERS:
                 self.freshbooks_requests.labels(method, answer)
+        for method in ("GET", "POST"):
+            for answer in ("2xx", "3xx", "4xx", "5xx"):
+                self.http_requests.labels(method, answer)
 
     # ---- making ------------------------------------------------------------------------------------------------------
 

@@ -1,9 +1,11 @@
-"""Counts and times the requests to FreshBooks as aiohttp makes them."""
+"""Counts and times requests as aiohttp makes and serves them: ours to FreshBooks, browsers' to us."""
 
 from collections.abc import Callable
 from types import SimpleNamespace
 
 import aiohttp
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
 from daemon.adapters.metrics.instruments import METHODS, Metrics
 
@@ -36,6 +38,26 @@ def trace_freshbooks(metrics: Metrics, monotonic: Callable[[], float]) -> aiohtt
     config.on_request_end.append(answered)
     config.on_request_exception.append(failed)
     return config
+
+
+def measure_requests(metrics: Metrics, monotonic: Callable[[], float]) -> Middleware:
+    """Make the outermost middleware of a listener; streams are counted, not timed: they last as long as a page."""
+
+    @web.middleware
+    async def measure(request: web.Request, handler: Handler) -> web.StreamResponse:
+        began = monotonic()
+        method = request.method if request.method in METHODS else "other"
+        try:
+            response = await handler(request)
+        except web.HTTPException as refused:
+            metrics.http_requests.labels(method, _class_of(refused.status)).inc()
+            raise
+        metrics.http_requests.labels(method, _class_of(response.status)).inc()
+        if response.content_type != "text/event-stream":
+            metrics.http_request_duration.labels(method).observe(monotonic() - began)
+        return response
+
+    return measure
 
 
 def _class_of(status: int) -> str:
