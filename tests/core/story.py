@@ -139,6 +139,12 @@ class Story:
         return self.row.amount_due
 
     @property
+    def shown_outstanding(self) -> Decimal:
+        """What FreshBooks showed outstanding when it was last read."""
+        assert self.row is not None
+        return self.row.fb_outstanding
+
+    @property
     def is_frozen(self) -> bool:
         return self.row is not None and self.row.is_frozen
 
@@ -230,3 +236,16 @@ def _timeless(seen: tuple[dict[str, tuple[Push, ...]], object, object, object]) 
         for payment_id, generations in seen[0].items()
     }
     return (pushes, *seen[1:])
+
+
+def expect(told: Story, due: int | None, *kinds: IssueKind) -> None:
+    """Assert what is due, and exactly which kinds of issues stand."""
+    assert told.due == due
+    assert told.kinds() == set(kinds)
+
+
+def stands(told: Story, payment_id: str, state: PushState, reason: Reason | None = None) -> None:
+    """Assert where a payment's push stands, and why."""
+    push = told.push(payment_id)
+    assert push.state is state
+    assert push.reason is reason
