@@ -71,11 +71,11 @@ class DeskActions(DeskStore):
 
         `payment_id` is the payment that the record of a failed one is to stand for; else it is the issue's own.
         """
-        found = await self._fetch("issue", partner_id, issue_id)
         issue = await self.issue(partner_id, issue_id)
         if issue is None or issue.closed_at is not None or action not in issue.actions:
             return False
-        scope = Scope(partner_id=partner_id, account_id=AccountId(found[0]["account_id"]))
+        (row,) = await self._fetch("issue", partner_id, issue_id)
+        scope = Scope(partner_id=partner_id, account_id=AccountId(row["account_id"]))
         kind, subject = issue.subject
         if action in _CHOICES and kind == "payment":
             await self._push.choose(scope, payment_id or PaymentId(subject), _CHOICES[action], fb_payment_id, who)

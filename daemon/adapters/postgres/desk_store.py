@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import asyncpg
 import msgspec
@@ -36,10 +36,11 @@ _SQL = queries.load("desk")
 _CONNECTIONS = queries.load("connections")
 _ACCOUNTS = queries.load("accounts")
 RowT = TypeVar("RowT")
+_ID_MAX: Final = 2**63 - 1
 
 
 class DeskStore:
-    """Lists end with a cursor for the next page; one that is not ours raises ValueError. All raise StoreUnavailable."""
+    """Lists end with a cursor for the next page; one that is not ours, and other nonsense, raises ValueError."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -75,6 +76,8 @@ class DeskStore:
 
     async def invoice(self, partner_id: PartnerId, invoice_id: InvoiceId) -> InvoiceDetail | None:
         """Read one invoice with all that stands beside it."""
+        if not 0 < invoice_id <= _ID_MAX:
+            return None
         async with self._source.connection() as connection:
             row = await connection.fetchrow(_SQL["invoice"], partner_id, invoice_id)
             if row is None:
@@ -171,7 +174,7 @@ class DeskStore:
 
     async def issue(self, partner_id: PartnerId, issue_id: int) -> IssueRow | None:
         """Read one issue, open or closed."""
-        rows = await self._fetch("issue", partner_id, issue_id)
+        rows = await self._fetch("issue", partner_id, issue_id) if 0 < issue_id <= _ID_MAX else []
         return desk_rows.issue_of(rows[0]) if rows else None
 
     async def ledger_accounts(self, partner_id: PartnerId) -> tuple[LedgerAccount, ...]:
@@ -205,7 +208,10 @@ class DeskStore:
 
     async def _fetch(self, name: str, *args: object) -> list[asyncpg.Record]:
         async with self._source.connection() as connection:
-            return await connection.fetch(_SQL[name], *args)
+            try:
+                return await connection.fetch(_SQL[name], *args)
+            except asyncpg.DataError as error:  # a number, date or text that no row can have
+                raise ValueError(str(error)) from error
 
 
 async def _counts(connection: Conn, partner_id: PartnerId, account_id: str | None) -> Counts:
