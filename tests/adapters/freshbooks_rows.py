@@ -1,13 +1,24 @@
 """Rows as FreshBooks writes them, made up for tests, with the keys that matter and some that do not."""
 
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 
 from daemon.adapters.freshbooks.wire import fingerprint
-from daemon.core.exchange import RawItem
+from daemon.core.exchange import PaymentDraft, RawItem
+from daemon.core.model import InvoiceId
 
 Json = dict[str, Any]
+DRAFT = PaymentDraft(
+    invoice_id=InvoiceId(812),
+    amount=Decimal("60.00"),
+    currency="USD",
+    paid_on=date(2026, 8, 4),
+    type="ACH",
+    note="AP:pay_1:1",
+)
 
 
 def money(amount: Any, code: Any = "USD") -> Json:
@@ -136,3 +147,14 @@ def listed(key: str, rows: list[Any], **changes: Any) -> Json:
 
 def single(key: str, row: Json) -> Json:
     return {"response": {"result": {key: row}}}
+
+
+def old_error(errno: int | None, message: str = "No.", field: str | None = None) -> dict[str, Any]:
+    return {
+        "response": {"errors": [{"errno": errno, "message": message, "field": field, "object": None, "value": None}]}
+    }
+
+
+def new_error(code: int, reason: str) -> dict[str, Any]:
+    detail = {"@type": "x", "reason": reason, "metadata": {"message": "No such thing.", "field": "itemid"}}
+    return {"code": code, "message": "Request failed with status_code: 404", "details": [detail]}

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import aiohttp
 import msgspec
@@ -161,3 +162,17 @@ async def account_of(started: RunningSandbox, **options: object) -> AsyncIterato
         **options,  # type: ignore[arg-type]
     ) as account:
         yield account
+
+
+@asynccontextmanager
+async def told_account(*answers: web.Response, **options: Any) -> AsyncIterator[FreshBooksAccount]:
+    async with answering(answers) as server, account_at(server.base_url, **options) as account:
+        yield account
+
+
+def yes() -> bool:
+    return True
+
+
+def no() -> bool:
+    return False

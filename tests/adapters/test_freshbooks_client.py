@@ -15,7 +15,7 @@ from daemon.core.model import CustomerId, FbInvoice, FbPaymentId, InvoiceId, Rec
 from daemon.sandbox.command import RunningSandbox
 from daemon.sandbox.faults import parse_rules
 from daemon.sandbox.times import eastern_day
-from tests.adapters.freshbooks_servers import a_sandbox, account_at, account_of
+from tests.adapters.freshbooks_servers import a_sandbox, account_at, account_of, yes
 
 
 @pytest.fixture
@@ -60,10 +60,6 @@ def draft(invoice_id: InvoiceId, amount: Decimal, note: str = "AP:pay_1:1") -> P
     return PaymentDraft(
         invoice_id=invoice_id, amount=amount, currency="USD", paid_on=date(2026, 8, 4), type="ACH", note=note
     )
-
-
-def yes() -> bool:
-    return True
 
 
 @pytest.mark.parametrize("resource", list(Resource))

@@ -24,7 +24,7 @@ from daemon.core.journal import JournalDraft, JournalLine
 from daemon.core.model import LedgerAccount
 from daemon.sandbox.command import RunningSandbox
 from tests.adapters import freshbooks_rows as rows
-from tests.adapters.freshbooks_servers import a_sandbox, account_at, account_of, answering, told
+from tests.adapters.freshbooks_servers import a_sandbox, account_at, account_of, answering, no, told, yes
 
 DAY = date(2026, 8, 4)
 
@@ -39,14 +39,6 @@ async def sandbox() -> AsyncIterator[RunningSandbox]:
 async def account(sandbox: RunningSandbox) -> AsyncIterator[FreshBooksAccount]:
     async with account_of(sandbox) as account:
         yield account
-
-
-def yes() -> bool:
-    return True
-
-
-def no() -> bool:
-    return False
 
 
 async def by_name(account: FreshBooksAccount, name: str) -> LedgerAccount:
