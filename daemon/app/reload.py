@@ -2,12 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from structlog.stdlib import BoundLogger
 
 from daemon.actors.ports import Clock
-from daemon.actors.root import RootSupervisor
 from daemon.adapters.logs import set_level
 from daemon.adapters.metrics import Metrics
 from daemon.adapters.systemd import SystemdNotifier
@@ -20,11 +19,19 @@ from daemon.settings import Settings, SettingsDiff, by_id, diff, require_complet
 RESTART: Final = "systemctl restart freshbooks-syncd"
 
 
+class Retunable(Protocol):
+    """The root supervisor, as far as a reload knows it."""
+
+    def apply_policy(self, policy: Policy) -> int:
+        """Hand a policy to every child it changes; tell how many that were."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reloadable:
     """Everything that holds a setting which may change while it runs."""
 
-    root: RootSupervisor
+    root: Retunable
     keys: LiveKeys
     link_keys: dict[str, str]
 

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import pytest
 
+from tests.system.partner import connect_partner
 from tests.system.program import config_file, run, running, settings_text
-from tests.system.test_lifetime import connect_partner
 
 OTHER_KEY = base64.b64encode(b"o" * 32).decode()
 

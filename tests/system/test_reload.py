@@ -1,10 +1,17 @@
 """SIGHUP on the real process: taken over whole, or refused whole, and said in the log, the metric and to a person."""
 
 import signal
+from datetime import timedelta
 from pathlib import Path
 
+import aiohttp
+
+from daemon.adapters.clock import SystemClock
+from daemon.adapters.http.links import sign_link
+from daemon.core.model import PartnerId
 from tests.polling import eventually
-from tests.system.program import running, settings_text
+from tests.system.partner import connect_partner
+from tests.system.program import LINK_KEY, Program, running, settings_text
 
 SUCCESS = "syncd_config_last_reload_successful"
 SUCCESS_AT = "syncd_config_last_reload_success_timestamp_seconds"
@@ -70,3 +77,26 @@ async def test_a_reload_without_a_change_says_so(database: str, tmp_path: Path) 
     async with running(tmp_path, settings_text(database)) as program:
         program.send(signal.SIGHUP)
         assert (await program.line("settings_reloaded"))["changes"] == []
+
+
+async def test_a_link_signed_with_an_exchanged_key_opens_the_dashboard_and_an_old_one_no_longer(
+    database: str, tmp_path: Path
+) -> None:
+    await connect_partner(database)
+    async with running(tmp_path, settings_text(database)) as program:
+        new_key = "n" * 40
+        assert await enters(program, "p1", LINK_KEY)
+        assert not await enters(program, "p2", new_key)
+        program.configure(settings_text(database).replace('"p1"', '"p2"').replace(LINK_KEY, new_key))
+        program.send(signal.SIGHUP)
+        assert (await program.line("settings_reloaded"))["changes"] == ["public.link_keys"]
+        assert await enters(program, "p2", new_key)
+        assert not await enters(program, "p1", LINK_KEY)
+
+
+async def enters(program: Program, key_id: str, secret: str) -> bool:
+    expires_at = SystemClock().now() + timedelta(minutes=1)
+    link = sign_link(await program.url("public"), PartnerId("acme"), expires_at, key_id=key_id, secret=secret)
+    async with aiohttp.ClientSession() as session, session.get(link, allow_redirects=False) as answer:
+        assert answer.status in {303, 401, 403}
+        return answer.status == 303
