@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from daemon.core.model import FbInvoice, FbPayment, InvoiceId, Payment, Push, Snapshot, VisState
 from daemon.core.payment_rules import note_for
@@ -57,9 +58,9 @@ class Books:
     def delete_credit(self, record_id: int) -> None:
         self._touch(record_id).credit_is_live = False
 
-    def edit_invoice(self, amount: str | int | None = None, **changes: object) -> None:
+    def edit_invoice(self, amount: str | int | None = None, **changes: Any) -> None:
         total = self.invoice.amount if amount is None else usd(amount)
-        self.invoice = replace(self.invoice, amount=total, **changes)  # type: ignore[arg-type]
+        self.invoice = replace(self.invoice, amount=total, **changes)
         self._change()
 
     def edit_currency(self, currency: str) -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 from daemon.core.choices import NotOffered, apply_choice
 from daemon.core.generations import wake
@@ -144,7 +144,6 @@ class Story:
         assert self.row is not None
         return self.row.fb_outstanding
 
-    @property
     def is_frozen(self) -> bool:
         return self.row is not None and self.row.is_frozen
 
@@ -223,9 +222,9 @@ class Story:
         self.pushes[push.payment_id] = (*older, push)
 
 
-def story(total: int | str = 100, **changes: object) -> Story:
+def story(total: int | str = 100, **changes: Any) -> Story:
     """Begin with a sent invoice that has been read once."""
-    begun = Story(books=Books(invoice=make_fb_invoice(total, **changes)))  # type: ignore[arg-type]
+    begun = Story(books=Books(invoice=make_fb_invoice(total, **changes)))
     begun.read()
     return begun
 

@@ -68,7 +68,7 @@ class History:
 
     def edit_record(self, a: int, b: int) -> None:
         record = self._record(a)
-        if record is not None:
+        if record is not None and self._is_known(record):
             room = max(self.story.books.outstanding, Decimal(0)) + self.story.books.record(record).amount
             self.story.books.edit(record, str(min(room, Decimal(AMOUNTS[b % 3]))))
 
@@ -140,6 +140,11 @@ class History:
         chosen = apply_choice(self.story.context(), PaymentId(payment_id), choice, fb_payment_id)
         if not isinstance(chosen, NotOffered):
             self.story.choose(payment_id, choice, named)
+
+    def _is_known(self, record_id: int) -> bool:
+        """A split that is edited before anybody has seen its record cannot be told from FreshBooks any more."""
+        record = self.story.books.record(record_id)
+        return not record.split or record.maker is None or self.story.push(record.maker).state is PushState.DONE
 
     def _payment(self, a: int) -> str | None:
         ids = list(self.story.payments)

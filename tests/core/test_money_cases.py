@@ -254,7 +254,7 @@ def test_a_charge_back_that_is_won_before_the_revert_needs_nothing() -> None:
     told.settle()
     expect(told, 0)
     assert told.push("A").generation == 1
-    assert told.is_frozen
+    assert told.is_frozen()
 
 
 def test_an_invoice_that_turns_from_usd_to_cad_with_a_usd_payment_waiting_has_no_known_due() -> None:
@@ -280,7 +280,7 @@ def test_a_sent_invoice_with_no_lines_never_freezes_and_is_due_once_lines_are_ad
     expect(told, 0)
     assert told.row.status is InvoiceStatus.OUTSTANDING
     assert told.row.not_payable is NotPayable.NOTHING_DUE
-    assert not told.is_frozen
+    assert not told.is_frozen()
     told.books.edit_invoice(100)
     told.read()
     expect(told, 100)
@@ -309,7 +309,7 @@ def test_two_payments_at_once_that_fit_are_both_recorded() -> None:
     told.pay("B", 40)
     told.settle()
     expect(told, 0)
-    assert told.is_frozen
+    assert told.is_frozen()
 
 
 def test_the_second_payment_waits_while_the_first_ones_answer_is_lost() -> None:
