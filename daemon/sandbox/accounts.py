@@ -1,13 +1,12 @@
 """Businesses, their accounting accounts, and the people who can log in (FB API s2.8)."""
 
-import hashlib
 import random
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from daemon.sandbox.books import Books
 from daemon.sandbox.listing import Selections
+from daemon.sandbox.stable_ids import stable_uuid
 
 _LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghjkmnpqrstuvwxyz"  # pragma: allowlist secret -- an alphabet
 
@@ -88,7 +87,7 @@ class Directory:
         self._memberships = 140_130
 
     def _uuid(self, label: str) -> str:
-        return str(uuid.UUID(hashlib.sha256(f"{self._seed}/{label}".encode()).hexdigest()[:32]))
+        return stable_uuid(f"{self._seed}/{label}")
 
     def _account_id(self) -> str:
         while True:

@@ -1,7 +1,5 @@
 """What hangs on invoices and clients besides the resources: PDF, share link, payment options, contacts (FB API s3)."""
 
-import hashlib
-
 import msgspec
 from aiohttp import web
 
@@ -13,6 +11,7 @@ from daemon.sandbox.errors import ApiError, Family, invalid
 from daemon.sandbox.invoices import find_invoice
 from daemon.sandbox.model import DRAFT, Invoice
 from daemon.sandbox.pdf import invoice_pdf
+from daemon.sandbox.stable_ids import stable_hex
 
 encode = msgspec.json.encode
 _METHODS = ("has_credit_card", "has_ach_transfer", "has_bacs_debit", "has_sepa_debit", "has_acss_debit",
@@ -39,7 +38,7 @@ async def _share_link(call: Call) -> Answer:
     account, invoice = _invoice(call, "invoices")
     if invoice.status == DRAFT:
         raise invalid("share_link", "invoiceid", invoice.id, "The invoice must be sent before it can be shared.")
-    token = hashlib.sha256(f"{account.account_id}/{invoice.id}".encode()).hexdigest()[:32]
+    token = stable_hex(f"{account.account_id}/{invoice.id}")[:32]
     method = call.request.query.get("share_method", "share_link")
     link = {
         "clientid": invoice.client_id,

@@ -1,7 +1,5 @@
 """The chart of accounts every set of books starts with, and what may be added to it (FB API s3.8)."""
 
-import hashlib
-import uuid
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -10,6 +8,7 @@ from daemon.sandbox.bodies import Body
 from daemon.sandbox.books import Books
 from daemon.sandbox.errors import ApiError, not_found
 from daemon.sandbox.model import LedgerAccount
+from daemon.sandbox.stable_ids import stable_uuid
 
 TYPES = ("asset", "liability", "equity", "income", "expense")
 _SUB_TYPES = {
@@ -34,7 +33,7 @@ _FIELDS = ("name", "sub_type", "parent_account")
 
 
 def _uuid(books: Books, name: str) -> str:
-    return str(uuid.UUID(hashlib.sha256(f"{books.account_id}/ledger/{name}".encode()).hexdigest()[:32]))
+    return stable_uuid(f"{books.account_id}/ledger/{name}")
 
 
 def open_chart(books: Books, at: datetime) -> None:

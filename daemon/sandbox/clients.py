@@ -1,7 +1,5 @@
 """What writing a client does (FB API s3.2): defaults, the organisation's name, and the copy on draft invoices."""
 
-import hashlib
-import uuid
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +10,7 @@ from daemon.sandbox.bodies import Body
 from daemon.sandbox.books import Books
 from daemon.sandbox.errors import CLIENT_LIMIT, ApiError, not_found
 from daemon.sandbox.model import DELETED, DRAFT, Client
+from daemon.sandbox.stable_ids import stable_hex, uuid_text
 
 _THING = "client"
 TEXT_DEFAULTS: dict[str, Any] = {
@@ -70,7 +69,7 @@ def create_client(books: Books, body: Body, now: datetime) -> Client:
     email = bodies.text(body, "email", _THING)
     code = bodies.currency(body, "currency_code", _THING, books.base_currency)
     key = books.sequences.take("client")
-    digest = hashlib.sha256(f"{books.account_id}/{key}".encode()).hexdigest()
+    digest = stable_hex(f"{books.account_id}/client/{key}")
     return books.put_client(
         Client(
             id=key,
@@ -81,7 +80,7 @@ def create_client(books: Books, body: Body, now: datetime) -> Client:
             currency=code,
             texts=_texts(body),
             contacts=_contacts(body, key),
-            uuid=str(uuid.UUID(digest[:32])),
+            uuid=uuid_text(digest),
             username=digest[-10:],
             created_at=now,
             updated=now,

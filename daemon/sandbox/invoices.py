@@ -1,7 +1,5 @@
 """What writing an invoice does (FB API s3.3): totals, the phases of a PUT, sending, deleting and the balance."""
 
-import hashlib
-import uuid
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -15,6 +13,7 @@ from daemon.sandbox.clients import snapshot
 from daemon.sandbox.errors import NOT_A_NUMBER, WRITE_DENIED, ApiError, invalid, not_found, required
 from daemon.sandbox.model import DELETED, DISPUTED, DRAFT, SENT, VIEWED, Client, Invoice, Line
 from daemon.sandbox.money import ZERO, parse_decimal, total
+from daemon.sandbox.stable_ids import stable_uuid
 from daemon.sandbox.times import eastern_day
 from daemon.sandbox.totals import invoice_totals
 
@@ -134,7 +133,7 @@ def create_invoice(books: Books, body: Body, now: datetime) -> Invoice:
         client_texts=snapshot(client),
         texts=_texts(body),
         fulfillment_date=None if status == DRAFT else eastern_day(now),
-        uuid=str(uuid.UUID(hashlib.sha256(f"{books.account_id}/invoice/{key}".encode()).hexdigest()[:32])),
+        uuid=stable_uuid(f"{books.account_id}/invoice/{key}"),
         created_at=now,
         updated=now,
     )

@@ -16,6 +16,7 @@ from daemon.sandbox.credits import create_credit
 from daemon.sandbox.model import ARCHIVED, DELETED, DISPUTED, DRAFT, SENT, VIEWED, Client, Invoice, Line, Payment
 from daemon.sandbox.money import ZERO, cents
 from daemon.sandbox.payments import create_payment
+from daemon.sandbox.stable_ids import uuid_text
 from daemon.sandbox.times import EASTERN, eastern_day
 from daemon.sandbox.totals import Totals, invoice_totals
 
@@ -116,8 +117,7 @@ class Seeder:
                 self._books.put_client(replace(client, vis_state=DELETED if key % 2 else ARCHIVED))
 
     def _uuid(self) -> str:
-        text = f"{self._random.getrandbits(128):032x}"
-        return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-a{text[17:20]}-{text[20:]}"
+        return uuid_text(f"{self._random.getrandbits(128):032x}")
 
     def _bundle(self, province: str) -> _Bundle:
         """One of a few thousand ready sets of lines; invoices share them, which keeps a million invoices small."""

@@ -22,6 +22,7 @@ from daemon.sandbox.clock import wait_s
 from daemon.sandbox.errors import ApiError, not_found
 from daemon.sandbox.faults import FaultPlan, Kind
 from daemon.sandbox.model import Callback
+from daemon.sandbox.stable_ids import stable_hex
 from daemon.sandbox.switches import Switches
 
 ANSWER_WITHIN_S = 10
@@ -77,7 +78,7 @@ def create_callback(books: Books, body: Body, now: datetime) -> Callback:
     """Register an address for an event; it stays silent until its verifier comes back."""
     _check(body, books.switches)
     key = books.sequences.take("callback")
-    digest = hashlib.sha256(f"{books.account_id}/callback/{key}".encode()).hexdigest()
+    digest = stable_hex(f"{books.account_id}/callback/{key}")
     callback = Callback(
         id=key,
         event=str(body["event"]),
