@@ -106,7 +106,7 @@ class Browser:
 @asynccontextmanager
 async def serve(*, demo: bool = True, public_url: str | None = None) -> AsyncIterator[Site]:
     async with AsyncExitStack() as stack:
-        sock = _free_socket()
+        sock = free_socket()
         url = f"http://127.0.0.1:{sock.getsockname()[1]}"
         site = Site(
             url=url,
@@ -139,7 +139,7 @@ async def serve(*, demo: bool = True, public_url: str | None = None) -> AsyncIte
         yield site
 
 
-def _free_socket() -> socket.socket:
+def free_socket() -> socket.socket:
     sock = socket.socket()
     sock.bind(("127.0.0.1", 0))
     return sock

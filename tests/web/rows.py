@@ -120,7 +120,7 @@ def make_pending(percent: int = 42, **changes: Any) -> Module:
         percent=percent,
         pages_done=42,
         pages_expected=100,
-        stage="Invoices of the last 12 months",
+        stage="invoices, deleted",
         began_at=NOW - timedelta(seconds=30),
         finished_at=None,
         due_at=None,

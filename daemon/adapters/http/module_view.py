@@ -4,14 +4,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from daemon.adapters.http import wording
+from daemon.adapters.http.rendering import span
 from daemon.adapters.http.wording import Standing
 from daemon.core.backfill import Feed
 from daemon.core.desk import FeedProgress, Module
 from daemon.core.state import ConnectionStatus
 
+_MINUTE = timedelta(minutes=1)
 _FEW_MINUTES = timedelta(minutes=15)
 _HOUR = timedelta(hours=1)
 _PAGES_FOR_AN_ETA = 3
+_TELLABLE = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,19 +72,26 @@ def view_module(module: Module, now: datetime) -> ModuleView:
 
 
 def _progress(feeds: dict[Feed, FeedProgress], now: datetime) -> Progress:
-    backfill, closing = feeds.get(Feed.BACKFILL), feeds.get(Feed.CLOSING)
+    backfill = feeds.get(Feed.BACKFILL)
     if backfill is None:
         return Progress(percent=0, stage="About to begin", left=None)
-    if closing is not None and backfill.finished_at is not None:
+    if backfill.pages_done and not backfill.stage:
         return Progress(percent=99, stage="Checking that nothing changed meanwhile", left=None)
     # 100 % is shown only after the closing pass found nothing new, and by then the module is connected.
-    return Progress(percent=min(backfill.percent, 99), stage=backfill.stage, left=_time_left(backfill, now))
+    return Progress(percent=min(backfill.percent, 99), stage=_stage(backfill.stage), left=_time_left(backfill, now))
+
+
+def _stage(listing: str) -> str:
+    """What is read now, in words: "invoices, deleted" becomes "Reading deleted invoices"."""
+    what, _, which = listing.partition(", ")
+    return f"Reading {which} {what}".replace("  ", " ") if what else ""
 
 
 def _time_left(feed: FeedProgress, now: datetime) -> timedelta | None:
     if feed.began_at is None or feed.pages_done < _PAGES_FOR_AN_ETA or feed.pages_expected <= feed.pages_done:
         return None
-    return (now - feed.began_at) / feed.pages_done * (feed.pages_expected - feed.pages_done)
+    left = (now - feed.began_at) / feed.pages_done * (feed.pages_expected - feed.pages_done)
+    return left if left >= _TELLABLE else None
 
 
 def _item(name: str, direction: str, feed: FeedProgress | None) -> SyncItem:
@@ -102,6 +112,8 @@ def _frequency(feed: FeedProgress) -> str:
     if feed.due_at is None or feed.finished_at is None:
         return ""
     interval = feed.due_at - feed.finished_at
+    if interval < _MINUTE:
+        return f"Every {span(interval)}"
     if interval <= _FEW_MINUTES:
         return "Few minutes"
     return "Hourly" if interval <= _HOUR else f"Every {round(interval / _HOUR)} hours"

@@ -14,6 +14,7 @@ from daemon.core.state import ConnectionStatus
 CALLBACK_PATH = "/oauth/freshbooks/callback"
 """Where FreshBooks sends the browser back to; with `public_url` before it, the redirect address to register there."""
 HOME = "/integrations"
+PAGES = frozenset({HOME, "/invoices", "/payments", "/issues"})
 WHO = "partner"
 
 routes = web.RouteTableDef()
@@ -36,6 +37,13 @@ async def integrations(request: web.Request) -> web.Response:
     waiting = await dashboard.consent.offered(session.partner_id, session.session_hash)
     view = view_module(module, dashboard.clock.now())
     return page(request, "integrations.html", {"module": module, "view": view, "choice_waits": waiting is not None})
+
+
+@routes.get("/nav")
+async def nav(request: web.Request) -> web.Response:
+    """The navigation alone, whose count of open issues is kept live on every page."""
+    at = request.query.get("at", "")
+    return page(request, "nav.html", {"module": await find_module(request), "active": at if at in PAGES else HOME})
 
 
 @routes.get(f"{HOME}/freshbooks/connect")

@@ -42,7 +42,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    environment.filters.update(money=money, day=day, moment=moment, span=span, quantity=quantity)
+    environment.filters.update(money=money, day=day, moment=moment, span=span, quantity=quantity, titled=titled)
     environment.globals.update(static=static_url, wording=wording)
     return environment
 
@@ -93,6 +93,12 @@ def money(amount: Decimal | int, currency: str) -> Markup:
 def quantity(number: Decimal) -> str:
     """A quantity without idle zeros: 1, 2.5."""
     return f"{number.normalize():f}"
+
+
+def titled(words: str) -> str:
+    """Words as a line begins: the first letter large, the rest as it is."""
+    words = words.replace("_", " ")
+    return words[:1].upper() + words[1:]
 
 
 def day(value: date) -> Markup:

@@ -77,6 +77,28 @@
     document.querySelectorAll("form[aria-busy]").forEach((form) => form.removeAttribute("aria-busy"));
   }
 
+  // ---- a part in which somebody types is brought up to date when they are done ------------------
+
+  function isTyping(part) {
+    const focused = document.activeElement;
+    return part.contains(focused) && focused.matches("input:not([type=hidden]), select, textarea");
+  }
+
+  function keepTyped(event) {
+    const part = event.detail.target;
+    if (event.detail.elt !== part || !isTyping(part)) return;
+    event.detail.shouldSwap = false;
+    part.setAttribute("data-stale", "");
+  }
+
+  function catchUp(event) {
+    const part = event.target.closest("[data-stale]");
+    // A press on a button of the same part must still find the button.
+    if (!part || part.contains(event.relatedTarget)) return;
+    part.removeAttribute("data-stale");
+    htmx.trigger(part, "stale");
+  }
+
   // ---- what a screen reader hears --------------------------------------------------------------
 
   let said = "";
@@ -122,6 +144,8 @@
     announce();
     tellTimes();
   });
+  document.addEventListener("htmx:beforeSwap", keepTyped);
+  document.addEventListener("focusout", catchUp);
   document.addEventListener("htmx:sseError", () => trouble("Live updates are interrupted. Trying again…"));
   document.addEventListener("htmx:sseOpen", () => trouble(""));
   document.addEventListener("htmx:responseError", () => trouble("This page could not be brought up to date. Trying again…"));
