@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import assert_never
 
 from daemon.core.backfill import Cursor, Feed
 from daemon.core.policy import Policy, PullPolicy
@@ -49,6 +50,8 @@ def _with_deadline(
             interval = policy.census_interval
             first = known[Feed.CLOSING].finished_at or now - interval
             return replace(cursor, due_at=_next(cursor, first, interval, now) if is_connected else None)
+        case _:
+            assert_never(cursor.feed)
 
 
 def _closing(cursor: Cursor, now: datetime, *, is_wanted: bool) -> Cursor:

@@ -120,7 +120,8 @@ def _refill(bucket: Bucket, now: float) -> Bucket:
 
 def _take(bucket: Bucket, now: float) -> tuple[Bucket, float]:
     refilled = _refill(bucket, now)
-    ready_at = refilled.at + max(1.0 - refilled.tokens, 0.0) / refilled.rate
+    # At the rate of the refill, not the raised one: who waits that long and looks again must find the call ready.
+    ready_at = refilled.at + max(1.0 - refilled.tokens, 0.0) / bucket.rate
     return replace(refilled, tokens=max(refilled.tokens - 1.0, 0.0), at=ready_at), max(ready_at - now, 0.0)
 
 

@@ -22,6 +22,9 @@ def close_runs(state: Syncing, now: datetime, policy: Policy) -> tuple[Syncing, 
         state = with_cursor(state, replace(cursor_of(state, Feed.CLOSING), due_at=now))
     if connects:
         state = _connected(state, now)
+    if Feed.PAYMENTS in ended:
+        # A doorbell that got lost on its way here is noticed now; asking costs one query.
+        state = replace(state, schedule=replace(state.schedule, reread_at=now))
     if ended:
         state = replace(state, cursors=with_deadlines(state.cursors, state.connection, now, policy.pull))
     effects: list[StoreEffect] = [StoreCursor(scope=state.scope, cursor=cursor_of(state, feed)) for feed in ended]

@@ -3,6 +3,7 @@
 import enum
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import assert_never
 from zoneinfo import ZoneInfo
 
 from daemon.core.backfill import Cursor, Feed, Pass, backfill_passes, census_passes, change_passes, start
@@ -76,6 +77,8 @@ def with_lane(state: Syncing, lane: Lane, value: LaneState) -> Syncing:
             return replace(state, lanes=replace(state.lanes, pull=value))
         case Lane.PUSH:
             return replace(state, lanes=replace(state.lanes, push=value))
+        case _:
+            assert_never(lane)
 
 
 def is_free(lane: LaneState, now: datetime) -> bool:
@@ -118,6 +121,8 @@ def _pull_effect(state: Syncing, now: datetime, policy: Policy) -> tuple[Syncing
             return state, ListAccounts(scope=state.scope)
         case Feed() as feed:
             return _feed_effect(state, feed, now, policy)
+        case unknown:
+            assert_never(unknown)
 
 
 def _due_pulls(state: Syncing, now: datetime) -> list[_Errand | Feed]:
@@ -158,6 +163,8 @@ def _passes(state: Syncing, cursor: Cursor, now: datetime, policy: PullPolicy) -
             # A run that began on a clock ahead of ours would ask for changes of days to come.
             since = min(began_at, now) - policy.overlap
             return change_passes(feed, since.astimezone(EASTERN).date())
+        case _:
+            assert_never(cursor.feed)
 
 
 def _feeds(state: Syncing) -> tuple[Feed, ...]:

@@ -1,6 +1,6 @@
 """The supervisor's whole logic: `transition(state, event, now, policy) -> (state', effects)`.
 
-Two rules. Everything that changes a supervisor's state lives here, in schedule.py and in runs.py, and none of them
+Two rules. Everything that changes a supervisor's state lives here, in changes.py, runs.py and schedule.py; none of them
 knows a clock or a network. An effect in flight is always answered by exactly one event; an answer that no lane waits
 for raises and moves nothing.
 """
@@ -11,9 +11,9 @@ from typing import assert_never
 
 from daemon.core import events
 from daemon.core.backoff import backoff_delay, fraction
-from daemon.core.deadlines import refresh_at, with_deadlines
+from daemon.core.changes import asked, connection_changed, restored, retuned
+from daemon.core.deadlines import refresh_at
 from daemon.core.effects import Effect, Park
-from daemon.core.model import Scope
 from daemon.core.policy import Policy
 from daemon.core.runs import close_runs
 from daemon.core.schedule import lane_of, start_work, with_cursor, with_lane
@@ -26,10 +26,19 @@ from daemon.core.state import (
     LaneState,
     NotConnected,
     Pending,
-    Schedule,
     State,
     Syncing,
     is_leaving,
+)
+
+_AuthAnswer = events.TokenRefreshed | events.TokenLost | events.TokenRevoked
+_Answer = (
+    events.PagesStored
+    | events.ObjectsReread
+    | events.AccountsListed
+    | events.Pushed
+    | events.CallFailed
+    | events.TokenRejected
 )
 
 
@@ -58,30 +67,9 @@ def restore(connection: Connection, now: datetime, policy: Policy, spread: timed
     """
     if connection.scope is None or connection.status is ConnectionStatus.NOT_CONNECTED:
         return NotConnected(partner_id=connection.partner_id)
-    state = _restored(connection, connection.scope, now, policy)
+    state = restored(connection, connection.scope, now, policy)
     delay = spread * fraction(connection.partner_id)
     return with_lane(state, Lane.PULL, LaneState(not_before=now + delay)) if delay else state
-
-
-def _restored(connection: Connection, scope: Scope, now: datetime, policy: Policy) -> Syncing:
-    kind = Connected if connection.status is ConnectionStatus.CONNECTED else Pending
-    if connection.sync_asked_at is not None:
-        # Pressed on a clock ahead of ours: no run could ever begin late enough to have served it.
-        connection = replace(connection, sync_asked_at=min(connection.sync_asked_at, now))
-    expires_at = connection.token_expires_at
-    return kind(
-        scope=scope,
-        connection=connection,
-        cursors=with_deadlines(connection.cursors, connection, now, policy.pull),
-        schedule=Schedule(
-            refresh_at=refresh_at(expires_at, now, policy),
-            token_until=expires_at,
-            reread_at=now,
-            accounts_at=now,
-            push_at=now,
-        ),
-        parked=connection.parked,
-    )
 
 
 # ---- not connected ---------------------------------------------------------------------------------------------------
@@ -108,13 +96,13 @@ def _while_syncing(state: Syncing, event: events.Event, now: datetime, policy: P
         case events.Woke():
             pass
         case events.PushArrived():
-            state = _asked(state, Lane.PUSH, now)
+            state = asked(state, Lane.PUSH, now)
         case events.RereadAsked():
-            state = _asked(state, Lane.PULL, now)
+            state = asked(state, Lane.PULL, now)
         case events.ConnectionChanged(connection=connection):
-            state = _connection_changed(state, connection, now, policy)
+            state = connection_changed(state, connection, now, policy)
         case events.PolicyChanged():
-            state = _retuned(state, now, policy)
+            state = retuned(state, now, policy)
         case events.DrainAsked():
             # A draining supervisor is a paused one: its lanes finish what they do and start nothing.
             state = replace(state, connection=replace(state.connection, paused=True, disconnecting=False))
@@ -125,12 +113,7 @@ def _while_syncing(state: Syncing, event: events.Event, now: datetime, policy: P
     return _work(state, [], now, policy)
 
 
-def _auth_answered(
-    state: Syncing,
-    event: events.TokenRefreshed | events.TokenLost | events.TokenRevoked,
-    now: datetime,
-    policy: Policy,
-) -> tuple[State, list[Effect]]:
+def _auth_answered(state: Syncing, event: _AuthAnswer, now: datetime, policy: Policy) -> tuple[State, list[Effect]]:
     auth = state.lanes.auth
     free = _succeeded(state, Lane.AUTH)
     if auth.stale or is_leaving(state):
@@ -145,9 +128,11 @@ def _auth_answered(
             return _work(replace(free, parked=reason), [Park(scope=state.scope, reason=reason, at=now)], now, policy)
         case events.TokenRevoked():
             return NotConnected(partner_id=state.scope.partner_id), []
+        case _:
+            assert_never(event)
 
 
-def _answered(state: Syncing, event: events.Event, now: datetime, policy: Policy) -> Syncing:
+def _answered(state: Syncing, event: _Answer, now: datetime, policy: Policy) -> Syncing:
     match event:
         case events.PagesStored():
             return _pages_stored(state, event, now)
@@ -155,7 +140,7 @@ def _answered(state: Syncing, event: events.Event, now: datetime, policy: Policy
             reread_at = now if state.lanes.pull.asked else next_at
             state = _succeeded(state, Lane.PULL)
             state = replace(state, schedule=replace(state.schedule, reread_at=reread_at))
-            return _asked(state, Lane.PUSH, now)
+            return asked(state, Lane.PUSH, now)
         case events.AccountsListed():
             state = _succeeded(state, Lane.PULL)
             return replace(state, schedule=replace(state.schedule, accounts_at=now + policy.pull.accounts_interval))
@@ -166,7 +151,7 @@ def _answered(state: Syncing, event: events.Event, now: datetime, policy: Policy
         case events.TokenRejected(lane=lane):
             return _token_rejected(state, lane, now, policy)
         case _:
-            raise IllegalTransitionError(f"{type(event).__name__} while syncing")
+            assert_never(event)
 
 
 def _work(state: Syncing, effects: list[Effect], now: datetime, policy: Policy) -> tuple[State, list[Effect]]:
@@ -179,60 +164,6 @@ def _work(state: Syncing, effects: list[Effect], now: datetime, policy: Policy) 
     state, closing = close_runs(state, now, policy)
     state, started = start_work(state, now, policy)
     return state, [*effects, *closing, *started]
-
-
-# ---- what people do --------------------------------------------------------------------------------------------------
-
-
-def _connection_changed(state: Syncing, connection: Connection, now: datetime, policy: Policy) -> Syncing:
-    """Take over what a person changed; effects in flight go on, and their lanes stay busy until they answer."""
-    old = state.connection
-    if is_leaving(replace(state, connection=connection)):
-        return replace(state, connection=connection)
-    fresh = _restored(connection, state.scope, now, policy)
-    if connection.epoch == old.epoch:
-        cursors = with_deadlines(state.cursors, fresh.connection, now, policy.pull)
-        was_asked = _asked_later(fresh.connection, old)
-        accounts_at = now if was_asked else state.schedule.accounts_at
-        schedule = replace(state.schedule, accounts_at=accounts_at)
-        begins_to_end = connection.disconnecting and not old.disconnecting
-        lanes = replace(state.lanes, auth=_forgiven(state.lanes.auth)) if begins_to_end else state.lanes
-        fresh = replace(fresh, cursors=cursors, schedule=schedule, lanes=lanes)
-    else:
-        fresh = replace(fresh, lanes=_with_new_tokens(state.lanes))
-    return _asked(_asked(fresh, Lane.PUSH, now), Lane.PULL, now)
-
-
-def _asked_later(new: Connection, old: Connection) -> bool:
-    return new.sync_asked_at is not None and (old.sync_asked_at is None or new.sync_asked_at > old.sync_asked_at)
-
-
-def _forgiven(lane: LaneState) -> LaneState:
-    return replace(lane, failures=0, not_before=None)
-
-
-def _with_new_tokens(lanes: Lanes) -> Lanes:
-    """Forgive what the old tokens caused; what is in flight under them says nothing of the new ones."""
-    auth, pull, push = (replace(_forgiven(lane), stale=lane.busy) for lane in (lanes.auth, lanes.pull, lanes.push))
-    return Lanes(auth=auth, pull=pull, push=push)
-
-
-def _asked(state: Syncing, lane: Lane, now: datetime) -> Syncing:
-    """Note that there is work for the push lane or rereads for the pull lane, even if its present effect missed it."""
-    wish = replace(state.schedule, push_at=now) if lane is Lane.PUSH else replace(state.schedule, reread_at=now)
-    current = lane_of(state, lane)
-    return with_lane(replace(state, schedule=wish), lane, replace(current, asked=current.busy))
-
-
-def _retuned(state: Syncing, now: datetime, policy: Policy) -> Syncing:
-    """Recompute every deadline under the new policy, so that a shorter interval or a wider margin acts at once."""
-    old = state.schedule
-    accounts_at = min(old.accounts_at or now, now + policy.pull.accounts_interval)
-    schedule = replace(old, accounts_at=accounts_at)
-    if old.token_until is not None and old.refresh_at is not None:
-        schedule = replace(schedule, refresh_at=min(old.refresh_at, refresh_at(old.token_until, now, policy)))
-    cursors = with_deadlines(state.cursors, state.connection, now, policy.pull)
-    return _asked(replace(state, cursors=cursors, schedule=schedule), Lane.PUSH, now)
 
 
 # ---- what effects answer ---------------------------------------------------------------------------------------------
@@ -280,13 +211,13 @@ def _pages_stored(state: Syncing, event: events.PagesStored, now: datetime) -> S
     if event.scope != state.scope:
         raise IllegalTransitionError("pages of another account")
     state = with_cursor(_succeeded(state, Lane.PULL), event.cursor)
-    return _asked(state, Lane.PULL, now) if event.rereads else state
+    return asked(state, Lane.PULL, now) if event.rereads else state
 
 
 def _pushed(state: Syncing, event: events.Pushed, now: datetime, policy: Policy) -> Syncing:
-    asked = state.lanes.push.asked
+    missed_some = state.lanes.push.asked
     state = _succeeded(state, Lane.PUSH)
     sweep_at = now + policy.push.sweep_interval
-    push_at = now if asked else min(event.next_at or sweep_at, sweep_at)
+    push_at = now if missed_some else min(event.next_at or sweep_at, sweep_at)
     state = replace(state, schedule=replace(state.schedule, push_at=push_at))
-    return _asked(state, Lane.PULL, now) if event.rereads else state
+    return asked(state, Lane.PULL, now) if event.rereads else state

@@ -4,8 +4,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from daemon.core import events
 from daemon.core.backfill import Cursor, Feed, Pass
-from daemon.core.effects import Effect, LaneEffect, MarkConnected, Park, StoreCursor
+from daemon.core.effects import Effect
 from daemon.core.model import AccountId, PartnerId, Resource, Scope
 from daemon.core.policy import Policy
 from daemon.core.state import (
@@ -13,14 +14,13 @@ from daemon.core.state import (
     Connection,
     ConnectionStatus,
     Lane,
-    Lanes,
     LaneState,
     Pending,
     Schedule,
     State,
     Syncing,
 )
-from daemon.core.transition import restore
+from daemon.core.transition import restore, transition
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 POLICY = Policy()
@@ -87,20 +87,20 @@ def gone_connection(**changes: Any) -> Connection:
     return replace(connection, **changes)
 
 
-def syncing(connection: Connection, *, lanes: Lanes | None = None, now: datetime = NOW) -> Syncing:
-    """The state of a partner, with nothing in flight unless `lanes` says so."""
+def syncing(connection: Connection, now: datetime = NOW) -> Syncing:
+    """The state that a partner's supervisor starts from."""
     state = restore(connection, now, POLICY)
     assert isinstance(state, Pending | Connected)
-    return state if lanes is None else replace(state, lanes=lanes)
+    return state
 
 
-def calm(connection: Connection, *, lanes: Lanes | None = None, **deadlines: Any) -> Syncing:
-    """A state in which nothing is due but what `deadlines` say."""
+def calm(connection: Connection, **deadlines: Any) -> Syncing:
+    """A state in which nothing is due but what `deadlines` and the feeds say."""
     later = NOW + minutes(60)
     schedule = Schedule(
         refresh_at=later, token_until=NOW + TOKEN_LIFE, reread_at=None, accounts_at=later, push_at=later
     )
-    return replace(syncing(connection, lanes=lanes), schedule=replace(schedule, **deadlines))
+    return replace(syncing(connection), schedule=replace(schedule, **deadlines))
 
 
 def settled(**deadlines: Any) -> Syncing:
@@ -108,14 +108,31 @@ def settled(**deadlines: Any) -> Syncing:
     return calm(connected_connection(), **deadlines)
 
 
-def lanes_of(state: State) -> Lanes:
-    assert isinstance(state, Pending | Connected)
-    return state.lanes
+def idle(connection: Connection, **deadlines: Any) -> Syncing:
+    """A parked, paused or otherwise resting partner of whom everything is due."""
+    return calm(connection, **{"refresh_at": NOW, "reread_at": NOW, "accounts_at": NOW, "push_at": NOW, **deadlines})
 
 
-def lane_effects(effects: list[Effect]) -> list[LaneEffect]:
-    return [e for e in effects if not isinstance(e, StoreCursor | MarkConnected | Park)]
+def with_cursors(state: Syncing, *cursors: Cursor) -> Syncing:
+    """Replace some feeds' cursors."""
+    known = {cursor.feed: cursor for cursor in (*state.cursors, *cursors)}
+    return replace(state, cursors=tuple(known.values()))
 
 
-def with_busy(*lanes: Lane) -> Lanes:
-    return Lanes(**{lane.value: BUSY for lane in lanes})
+def in_flight(state: Syncing, *lanes: Lane, **marks: Any) -> Syncing:
+    """Put an effect into each of the lanes."""
+    busy = {lane.value: replace(BUSY, **marks) for lane in lanes}
+    return replace(state, lanes=replace(state.lanes, **busy))
+
+
+def step(state: State, event: events.Event, now: datetime = NOW, policy: Policy = POLICY) -> tuple[State, list[Effect]]:
+    return transition(state, event, now, policy)
+
+
+def step_syncing(
+    state: State, event: events.Event, now: datetime = NOW, policy: Policy = POLICY
+) -> tuple[Syncing, list[Effect]]:
+    """Take a step that must leave the partner connected or pending."""
+    after, effects = transition(state, event, now, policy)
+    assert isinstance(after, Pending | Connected)
+    return after, effects

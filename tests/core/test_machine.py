@@ -136,13 +136,13 @@ def play(world: World, script: list[Act]) -> None:
 # ---- the properties --------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(beginning=BEGINNINGS, script=scripts(ANYTHING))
 def test_every_step_keeps_the_invariants(beginning: Connection, script: list[Act]) -> None:
     play(World(beginning), script)  # World.step checks after every step
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(script=scripts(ANYTHING))
 def test_pending_always_ends_in_connected_once_the_world_is_well(script: list[Act]) -> None:
     world = World()
@@ -157,7 +157,7 @@ def test_pending_always_ends_in_connected_once_the_world_is_well(script: list[Ac
     assert isinstance(world.state, Connected), world.state
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(beginning=BEGINNINGS, policy=st.sampled_from(POLICIES), script=scripts(STEADY))
 def test_a_restart_in_any_state_resumes_exactly_there(beginning: Connection, policy: Policy, script: list[Act]) -> None:
     world = World(beginning, policy)
@@ -169,7 +169,7 @@ def test_a_restart_in_any_state_resumes_exactly_there(beginning: Connection, pol
             assert_resumes(world.state, restored, world)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(beginning=BEGINNINGS, script=scripts(ORDINARY))
 def test_progress_never_goes_back(beginning: Connection, script: list[Act]) -> None:
     world = World(beginning)
@@ -182,7 +182,7 @@ def test_progress_never_goes_back(beginning: Connection, script: list[Act]) -> N
             percent = now
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(beginning=BEGINNINGS, script=scripts(ALIVE))
 def test_a_draining_supervisor_starts_nothing_and_comes_to_rest(beginning: Connection, script: list[Act]) -> None:
     world = World(beginning)

@@ -1,0 +1,103 @@
+"""What a person's change of the connection, or an operator's of the policy, does to a supervisor's state."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from daemon.core.deadlines import refresh_at, with_deadlines
+from daemon.core.model import Scope
+from daemon.core.policy import Policy
+from daemon.core.schedule import lane_of, with_lane
+from daemon.core.state import (
+    Connected,
+    Connection,
+    ConnectionStatus,
+    Lane,
+    Lanes,
+    LaneState,
+    Pending,
+    Schedule,
+    Syncing,
+    is_leaving,
+)
+
+
+def restored(connection: Connection, scope: Scope, now: datetime, policy: Policy) -> Syncing:
+    """Build the state that a stored connection means: everything that has no stored deadline is due now."""
+    kind = Connected if connection.status is ConnectionStatus.CONNECTED else Pending
+    if connection.sync_asked_at is not None:
+        # Pressed on a clock ahead of ours: no run could ever begin late enough to have served it.
+        connection = replace(connection, sync_asked_at=min(connection.sync_asked_at, now))
+    expires_at = connection.token_expires_at
+    return kind(
+        scope=scope,
+        connection=connection,
+        cursors=with_deadlines(connection.cursors, connection, now, policy.pull),
+        schedule=Schedule(
+            refresh_at=refresh_at(expires_at, now, policy),
+            token_until=expires_at,
+            reread_at=now,
+            accounts_at=now,
+            push_at=now,
+        ),
+        parked=connection.parked,
+    )
+
+
+def connection_changed(state: Syncing, connection: Connection, now: datetime, policy: Policy) -> Syncing:
+    """Take over what a person changed; effects in flight go on, and their lanes stay busy until they answer."""
+    if is_leaving(replace(state, connection=connection)):
+        return replace(state, connection=connection)
+    fresh = restored(connection, state.scope, now, policy)
+    is_new_consent = connection.epoch != state.connection.epoch
+    fresh = _with_new_tokens(state, fresh) if is_new_consent else _with_old_tokens(state, fresh, now, policy)
+    return asked(asked(fresh, Lane.PUSH, now), Lane.PULL, now)
+
+
+def retuned(state: Syncing, now: datetime, policy: Policy) -> Syncing:
+    """Recompute every deadline under the new policy, so that a shorter interval or a wider margin acts at once."""
+    old = state.schedule
+    accounts_at = min(old.accounts_at or now, now + policy.pull.accounts_interval)
+    schedule = replace(old, accounts_at=accounts_at)
+    if old.token_until is not None and old.refresh_at is not None:
+        schedule = replace(schedule, refresh_at=min(old.refresh_at, refresh_at(old.token_until, now, policy)))
+    cursors = with_deadlines(state.cursors, state.connection, now, policy.pull)
+    return asked(replace(state, cursors=cursors, schedule=schedule), Lane.PUSH, now)
+
+
+def asked(state: Syncing, lane: Lane, now: datetime) -> Syncing:
+    """Note that there is work for the push lane or rereads for the pull lane, even if its present effect missed it."""
+    wish = replace(state.schedule, push_at=now) if lane is Lane.PUSH else replace(state.schedule, reread_at=now)
+    current = lane_of(state, lane)
+    return with_lane(replace(state, schedule=wish), lane, replace(current, asked=current.busy))
+
+
+def _with_new_tokens(state: Syncing, fresh: Syncing) -> Syncing:
+    """Begin from what is stored and forgive what the old tokens caused.
+
+    What is in flight under them says nothing of the new ones.
+    """
+    old = state.lanes
+    auth, pull, push = (replace(_forgiven(lane), stale=lane.busy) for lane in (old.auth, old.pull, old.push))
+    return replace(fresh, lanes=Lanes(auth=auth, pull=pull, push=push))
+
+
+def _with_old_tokens(state: Syncing, fresh: Syncing, now: datetime, policy: Policy) -> Syncing:
+    """Keep all that the change does not touch."""
+    accounts_at = now if _asked_later(fresh.connection, state.connection) else state.schedule.accounts_at
+    begins_to_end = fresh.connection.disconnecting and not state.connection.disconnecting
+    # What refreshes had to wait for is no reason for a disconnect to wait.
+    lanes = replace(state.lanes, auth=_forgiven(state.lanes.auth)) if begins_to_end else state.lanes
+    return replace(
+        fresh,
+        cursors=with_deadlines(state.cursors, fresh.connection, now, policy.pull),
+        schedule=replace(state.schedule, accounts_at=accounts_at),
+        lanes=lanes,
+    )
+
+
+def _asked_later(new: Connection, old: Connection) -> bool:
+    return new.sync_asked_at is not None and (old.sync_asked_at is None or new.sync_asked_at > old.sync_asked_at)
+
+
+def _forgiven(lane: LaneState) -> LaneState:
+    return replace(lane, failures=0, not_before=None)
