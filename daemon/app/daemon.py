@@ -1,8 +1,8 @@
 """One daemon: opens its parts in order, runs, reloads, drains, and closes them in reverse."""
 
 import socket
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 
 import anyio
 from aiohttp import web
@@ -95,12 +95,20 @@ class Daemon:
         async with opened_database(self._launch.settings) as database:
             if database.server is not None:
                 watchers.start_soon(self._watch_server, database)
-            await self._prepare_schema(database)
-            async with wired(
-                self._launch, database.dsn, self._reloader.policy, self._clock, self._metrics, self._log
-            ) as parts:
-                self._health.watch_postgres(parts.fleet.ping)
-                yield parts
+            with self._closing_after():
+                await self._prepare_schema(database)
+                parts = wired(self._launch, database.dsn, self._reloader.policy, self._clock, self._metrics, self._log)
+                async with parts as made:
+                    self._health.watch_postgres(made.fleet.ping)
+                    yield made
+
+    @contextmanager
+    def _closing_after(self) -> Iterator[None]:
+        """Let a server that ends from here on be one that we stop."""
+        try:
+            yield
+        finally:
+            self._health.phase = Phase.DRAINING
 
     async def _prepare_schema(self, database: Database) -> None:
         if database.server is not None or self._launch.migrate:

@@ -8,7 +8,7 @@ from daemon.adapters.crypto import KeyRing
 from tests.system.program import ENCRYPTION_KEY
 
 
-async def connect_partner(dsn: str) -> None:
+async def insert_partner(dsn: str) -> None:
     """Insert a partner who is connected and whose tokens are stored."""
     ring = KeyRing.from_base64({"k1": ENCRYPTION_KEY})
     now = datetime.now(UTC)  # noqa: TID251 -- rows as another process would have written them

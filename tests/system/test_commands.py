@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import pytest
 
-from tests.system.partner import connect_partner
+from tests.system.partner import insert_partner
 from tests.system.program import config_file, run, running, settings_text
 
 OTHER_KEY = base64.b64encode(b"o" * 32).decode()
@@ -39,10 +40,13 @@ async def test_a_busy_port_is_one_sentence(key: str, tmp_path: Path) -> None:
     assert not (tmp_path / "state").exists()
 
 
-async def test_a_postgres_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
-    sentence = await refusal(tmp_path, settings_text("postgresql://u:canary@127.0.0.1:9/x"), 1)
-    assert "Postgres does not answer" in sentence
-    assert "canary" not in sentence
+@pytest.mark.parametrize("command", ["run", "migrate", "status"])
+async def test_a_postgres_that_is_not_there_is_one_sentence(command: str, tmp_path: Path) -> None:
+    with config_file(tmp_path, settings_text("postgresql://u:canary@127.0.0.1:9/x")) as config:
+        ended = await run(command, "--config", str(config))
+    assert ended.code == 1
+    assert "Postgres does not answer" in ended.sentence
+    assert "canary" not in ended.errors
 
 
 async def test_a_database_that_is_not_there_is_one_sentence(database: str, tmp_path: Path) -> None:
@@ -65,12 +69,22 @@ async def test_a_database_without_our_schema_is_one_sentence(empty_database: str
 
 @pytest.mark.parametrize("more", ["", f'\n[[encryption.keys]]\nid = "k0"\nkey = "{OTHER_KEY}"'], ids=["one", "two"])
 async def test_a_wrong_encryption_key_is_one_sentence(more: str, database: str, tmp_path: Path) -> None:
-    await connect_partner(database)
+    await insert_partner(database)
     text = settings_text(database, key=OTHER_KEY)
     if more:
         text = re.sub(r"^keys = .*", "", text, flags=re.MULTILINE) + more
     sentence = await refusal(tmp_path, text, 2)
     assert sentence.startswith("encryption.keys: access_token of partner acme is sealed under")
+
+
+async def test_a_failed_start_is_told_by_its_cause_even_when_its_own_postgres_stops_with_it(tmp_path: Path) -> None:
+    text = settings_text(state_dir=tmp_path / "state")
+    async with running(tmp_path, text) as program:
+        await insert_partner(f"postgresql://postgres@/syncd?host={tmp_path}/state/postgres&port=5432")
+        program.send(signal.SIGTERM)
+        await program.end()
+    sentence = await refusal(tmp_path, settings_text(state_dir=tmp_path / "state", key=OTHER_KEY), 2)
+    assert sentence.startswith("encryption.keys: access_token of partner acme is sealed under another key")
 
 
 async def test_a_missing_embedded_postgres_is_one_sentence(tmp_path: Path) -> None:
@@ -142,7 +156,7 @@ async def test_migrate_brings_a_database_up_to_date_once(empty_database: str, tm
 
 
 async def test_status_shows_every_partner(database: str, tmp_path: Path) -> None:
-    await connect_partner(database)
+    await insert_partner(database)
     connection = await asyncpg.connect(database)
     await connection.execute("INSERT INTO platform.partner (partner_id, name) VALUES ('zebra', 'Zebra')")
     await connection.close()
@@ -162,6 +176,8 @@ async def test_status_finds_the_daemon_s_own_postgres(tmp_path: Path) -> None:
     async with running(tmp_path, text) as program:
         ended = await run("status", "--config", str(program.config))
         assert (ended.code, ended.errors) == (0, "")
+        program.send(signal.SIGTERM)
+        await program.end()
     ended = await run("status", "--config", str(program.config))
     assert ended.code == 1
     assert "start the daemon first" in ended.sentence

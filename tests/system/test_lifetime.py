@@ -13,7 +13,7 @@ import pytest
 
 from tests.polling import eventually
 from tests.postgres import on_every_postgres
-from tests.system.partner import connect_partner
+from tests.system.partner import insert_partner
 from tests.system.program import CLIENT_SECRET, ENCRYPTION_KEY, LINK_KEY, Program, running, settings_text
 
 
@@ -107,7 +107,7 @@ async def test_a_stop_during_the_start_ends_it_cleanly(tmp_path: Path) -> None:
 
 
 async def test_an_unreachable_freshbooks_is_one_warning_and_makes_nobody_unready(database: str, tmp_path: Path) -> None:
-    await connect_partner(database)
+    await insert_partner(database)
     async with running(tmp_path, settings_text(database)) as program:
         told = await program.line("call_failed")
         assert told["level"] == "warning"
@@ -125,7 +125,7 @@ async def is_at_least(program: Program, name: str, least: float) -> bool:
 
 
 async def test_a_stop_waits_for_calls_in_flight_only_as_long_as_the_grace_period(database: str, tmp_path: Path) -> None:
-    await connect_partner(database)
+    await insert_partner(database)
     with silent_freshbooks() as freshbooks:
         text = settings_text(database, freshbooks=freshbooks, more='[shutdown]\ngrace = "500ms"')
         async with running(tmp_path, text) as program:
@@ -137,7 +137,7 @@ async def test_a_stop_waits_for_calls_in_flight_only_as_long_as_the_grace_period
 
 
 async def test_a_second_signal_does_not_wait(database: str, tmp_path: Path) -> None:
-    await connect_partner(database)
+    await insert_partner(database)
     with silent_freshbooks() as freshbooks:
         text = settings_text(database, freshbooks=freshbooks, more='[shutdown]\ngrace = "15s"')
         async with running(tmp_path, text) as program:
@@ -208,7 +208,7 @@ async def test_systemd_hears_of_readiness_reloads_the_pulse_and_the_stop(databas
 
 
 async def test_no_secret_reaches_the_log_or_the_metrics(database: str, tmp_path: Path) -> None:
-    await connect_partner(database)
+    await insert_partner(database)
     text = settings_text(database, more='[log]\nlevel = "debug"')
     async with running(tmp_path, text) as program:
         await program.line("call_failed")

@@ -10,7 +10,7 @@ from daemon.adapters.clock import SystemClock
 from daemon.adapters.http.links import sign_link
 from daemon.core.model import PartnerId
 from tests.polling import eventually
-from tests.system.partner import connect_partner
+from tests.system.partner import insert_partner
 from tests.system.program import LINK_KEY, Program, running, settings_text
 
 SUCCESS = "syncd_config_last_reload_successful"
@@ -82,7 +82,7 @@ async def test_a_reload_without_a_change_says_so(database: str, tmp_path: Path) 
 async def test_a_link_signed_with_an_exchanged_key_opens_the_dashboard_and_an_old_one_no_longer(
     database: str, tmp_path: Path
 ) -> None:
-    await connect_partner(database)
+    await insert_partner(database)
     async with running(tmp_path, settings_text(database)) as program:
         new_key = "n" * 40
         assert await enters(program, "p1", LINK_KEY)
