@@ -1,6 +1,7 @@
-"""The control API under `/_sandbox/`: clock, switches, request log, counters and accounts."""
+"""The control API under `/_sandbox/`: clock, switches, request log, counters, accounts; described in control-api.md."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from daemon.sandbox.switches import RULES
 from daemon.sandbox.times import parse_moment
 
 Json = dict[str, Any]
+_MANUAL = Path(__file__).with_name("control-api.md")
 
 
 def answer(body: object, *, status: int = 200) -> web.Response:
@@ -143,8 +145,14 @@ async def get_accounts(request: web.Request) -> web.Response:
     return answer({"logins": [{"email": login.email, "accounts": account_rows(login)} for login in logins]})
 
 
+async def get_manual(_request: web.Request) -> web.Response:
+    """The description of this API."""
+    return web.Response(text=_MANUAL.read_text(encoding="utf-8"), content_type="text/markdown")
+
+
 def add_routes(app: web.Application) -> None:
     """Serve the control API."""
+    app.router.add_get("/_sandbox/", get_manual)
     app.router.add_get("/_sandbox/clock", get_clock)
     app.router.add_post("/_sandbox/clock", post_clock)
     app.router.add_get("/_sandbox/switches", get_switches)

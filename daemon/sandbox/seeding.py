@@ -21,7 +21,7 @@ from daemon.sandbox.times import EASTERN, eastern_day
 from daemon.sandbox.totals import Totals, invoice_totals
 
 _DAYS_BACK, _DAYS_AHEAD = 1_825, 4
-_CLIENTS_PER_INVOICE, _CLIENTS_MAX = 1 / 20, 20_000
+_CLIENTS_PER_INVOICE, _CLIENTS_MAX = 1 / 40, 20_000
 _BUNDLES_MAX = 4_000
 _NOTHING: dict[str, object] = {}
 _NETS = (0, 14, 15, 30, 30, 30, 45, 60)
@@ -61,7 +61,7 @@ class Seeder:
         opened = self._moment(self._today - timedelta(days=_DAYS_BACK + 30))
         open_chart(self._books, opened)
         if self._size:
-            self._make_clients(max(3, min(_CLIENTS_MAX, int(self._size * _CLIENTS_PER_INVOICE))), opened)
+            self._make_clients(min(_CLIENTS_MAX, 3 + int(self._size**0.5 + self._size * _CLIENTS_PER_INVOICE)), opened)
         situations = self._situations()
         for index, situation in enumerate(situations):
             self._make_invoice(index, situation)

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from daemon.sandbox.faults import Kind
 from daemon.sandbox.limits import RateWindows
 from daemon.sandbox.options import RateLimits
+from daemon.sandbox.server import build_app
 from daemon.sandbox.switches import RULES, Switches
 from tests.polling import eventually
 from tests.sandbox.serving import NOON, Api, Json, consent, sandbox_api
@@ -45,6 +47,14 @@ async def test_the_request_log_tells_what_came_and_what_it_did(api: Api) -> None
     assert counters["by_call"]["POST /accounting/account/{account}/payments/payments"] == 1
     assert counters["committed"] == 3
     assert counters["by_status"] == {"200": 3}
+
+
+async def test_the_manual_names_every_route_and_every_kind_of_fault(api: Api) -> None:
+    text = (await api.get("/_sandbox/")).body.decode()
+    assert [kind.value for kind in Kind if f"`{kind.value}`" not in text] == []
+    routes = {resource.canonical for resource in build_app(api.sandbox).router.resources()}
+    named = {route.split("/")[2] for route in routes if route.startswith("/_sandbox/")} - {"", "static"}
+    assert [name for name in named if f"/_sandbox/{name}" not in text] == []
 
 
 async def test_the_request_log_is_bounded() -> None:

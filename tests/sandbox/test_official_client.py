@@ -88,7 +88,7 @@ async def test_it_pages_with_its_own_paginator(api: Api, sdk: FreshBooksClient) 
     while found.pages.page < found.pages.pages:
         pages.page(found.pages.page + 1)
         found += await off_loop(lambda: sdk.clients.list(api.account_id, builders=[pages]))
-    assert found.pages.total == len(found) == len({row.id for row in found}) == 33
+    assert found.pages.total == len(found) == len({row.id for row in found}) > 30
 
 
 async def test_it_filters_includes_and_sorts(api: Api, sdk: FreshBooksClient) -> None:
