@@ -12,6 +12,7 @@ import pytest
 from aiohttp import web
 from multidict import CIMultiDictProxy
 
+from daemon.adapters.http import ports
 from daemon.adapters.http.context import Dashboard
 from daemon.adapters.http.links import sign_link
 from daemon.adapters.http.public import RUNNER_LIMITS, build_public_app
@@ -104,7 +105,15 @@ class Browser:
 
 
 @asynccontextmanager
-async def serve(*, demo: bool = True, public_url: str | None = None) -> AsyncIterator[Site]:
+async def serve(
+    *,
+    demo: bool = True,
+    public_url: str | None = None,
+    sessions: ports.Sessions | None = None,
+    desk: ports.Desk | None = None,
+    platform: ports.PlatformDesk | None = None,
+) -> AsyncIterator[Site]:
+    """Serve the dashboard with its ports in memory, but for those that are given."""
     async with AsyncExitStack() as stack:
         sock = free_socket()
         url = f"http://127.0.0.1:{sock.getsockname()[1]}"
@@ -124,12 +133,12 @@ async def serve(*, demo: bool = True, public_url: str | None = None) -> AsyncIte
                 public_url=public_url or url,
                 link_keys=KEYS,
                 clock=site.clock,
-                sessions=site.sessions,
+                sessions=sessions or site.sessions,
                 consent=site.consent,
-                desk=site.desk,
+                desk=desk or site.desk,
                 accounts=site.accounts,
                 hub=site.hub,
-                platform=site.platform if demo else None,
+                platform=(platform or site.platform) if demo else None,
             )
         )
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1, **RUNNER_LIMITS)
