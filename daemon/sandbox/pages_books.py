@@ -177,8 +177,13 @@ async def _perform(request: web.Request) -> web.Response:
     return see_other(f"{back}?{urlencode({'done': done})}")
 
 
+async def _start(_request: web.Request) -> web.Response:
+    return see_other("/books")
+
+
 def add_routes(app: web.Application) -> None:
     """Serve the pages."""
+    app.router.add_get("/", _start)
     pages: dict[str, Callable[[web.Request], Awaitable[web.Response]]] = {
         "/books": _home,
         "/books/{account}": _invoices,

@@ -32,7 +32,7 @@ async def test_every_section_is_shown(api: Api, section: str) -> None:
 
 
 async def test_the_start_page_lists_the_accounts(api: Api) -> None:
-    page = await api.get("/books")
+    page = await api.get("/")
     assert f"/books/{api.account_id}" in page.body.decode()
 
 
