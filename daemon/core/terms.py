@@ -44,17 +44,21 @@ def terms_hash(terms: Terms) -> int:
 
 def changed_terms(ours: Terms, theirs: Terms) -> tuple[str, ...]:
     """Name what differs, in a bookkeeper's words; only "lines" when nothing else does, since ours are not loaded."""
-    fields = (
-        ("customer", ours.customer_id != theirs.customer_id, "", ""),
-        ("number", ours.number != theirs.number, ours.number, theirs.number),
-        ("issue date", ours.issued_on != theirs.issued_on, ours.issued_on, theirs.issued_on),
-        ("due date", ours.due_on != theirs.due_on, ours.due_on, theirs.due_on),
-        ("currency", ours.currency != theirs.currency, ours.currency, theirs.currency),
-        ("total", ours.total != theirs.total, ours.total, theirs.total),
-        ("description", ours.description != theirs.description, "", ""),
+    valued = (
+        ("number", ours.number, theirs.number),
+        ("issue date", ours.issued_on, theirs.issued_on),
+        ("due date", ours.due_on, theirs.due_on),
+        ("currency", ours.currency, theirs.currency),
+        ("total", ours.total, theirs.total),
     )
-    named = tuple(name + (f" {old} -> {new}" if new != "" else "") for name, differs, old, new in fields if differs)
-    return named or ("lines",)
+    named = [f"{name} {_told(old)} -> {_told(new)}" for name, old, new in valued if old != new]
+    named += ["customer"] if ours.customer_id != theirs.customer_id else []
+    named += ["description"] if ours.description != theirs.description else []
+    return tuple(named) or ("lines",)
+
+
+def _told(value: object) -> str:
+    return "none" if value is None else str(value)
 
 
 def _line_texts(line: LineItem) -> tuple[str, ...]:
