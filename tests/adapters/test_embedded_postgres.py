@@ -72,6 +72,10 @@ def _kill(daemon: subprocess.Popen[str]) -> None:
     daemon.wait()
 
 
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
 def _is_running(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
@@ -172,6 +176,39 @@ async def test_a_killed_server_recovers_what_was_committed(place: Path) -> None:
         await server.process.wait()
     async with EmbeddedPostgres.start(place / "data") as server:
         assert await _ask(server.dsn, "SELECT count(*) FROM kept") == 1000
+
+
+async def test_what_a_killed_server_left_running_is_waited_for(place: Path) -> None:
+    async with EmbeddedPostgres.start(place / "data", durable=False) as server:
+        left = _children(server.process.pid)
+        for pid in left:
+            os.kill(pid, signal.SIGSTOP)
+        os.kill(server.process.pid, signal.SIGKILL)
+        await server.process.wait()
+    async with anyio.create_task_group() as group:
+        started = anyio.Event()
+
+        async def start_again() -> None:
+            async with EmbeddedPostgres.start(place / "data", durable=False) as server:
+                assert await _ask(server.dsn, "SELECT 1") == 1
+                started.set()
+
+        group.start_soon(start_again)
+        with anyio.move_on_after(0.3):
+            await started.wait()
+        early = started.is_set()
+        for pid in left:
+            os.kill(pid, signal.SIGCONT)
+        assert not early
+
+
+async def test_a_person_looking_around_in_the_directory_holds_nothing_up(place: Path) -> None:
+    async with EmbeddedPostgres.start(place / "data", durable=False):
+        pass
+    with subprocess.Popen(["sleep", "60"], cwd=place / "data") as looking:
+        async with EmbeddedPostgres.start(place / "data", durable=False) as server:
+            assert await _ask(server.dsn, "SELECT 1") == 1
+        looking.kill()
 
 
 async def test_a_path_too_long_for_a_socket_is_no_hindrance(place: Path) -> None:

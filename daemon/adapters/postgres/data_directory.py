@@ -72,28 +72,37 @@ def _empty_directory(launcher: Launcher, data_dir: Path) -> Path:
 
 
 async def _await_predecessor(data_dir: Path, patience_s: float) -> None:
-    """Wait for the server of a daemon that was killed just now: it holds the directory until it has shut down."""
-    server = _server_on(data_dir)
-    if server is None:
-        return
-    pid, handle = server
-    try:
-        with anyio.move_on_after(patience_s) as scope:
-            await anyio.wait_readable(handle)
-    finally:
-        os.close(handle)
-    if scope.cancelled_caught:
+    """Wait for the server of a killed daemon, and for what a killed server left behind: they are just ending."""
+    with anyio.move_on_after(patience_s) as scope:
+        while pids := _servers_on(data_dir):
+            for pid in pids:
+                await _end_of(pid)
+    if scope.cancelled_caught and (pids := _servers_on(data_dir)):
         raise EmbeddedPostgresError(
-            f"{data_dir} is in use by process {pid}: stop the daemon that runs there, or choose another state directory"
+            f"{data_dir} is in use by process {pids[0]}: stop the daemon that runs there, "
+            "or choose another state directory"
         )
 
 
-def _server_on(data_dir: Path) -> tuple[int, int] | None:
-    """The process id of the server that holds the directory, and a handle that becomes readable when it ends."""
+def _servers_on(data_dir: Path) -> list[int]:
+    """The process ids of every part of a server that works there; the server's own file may be stale or gone."""
+    place = data_dir.resolve()
+    return [int(process.name) for process in Path("/proc").glob("[0-9]*") if _is_server_on(process, place)]
+
+
+def _is_server_on(process: Path, place: Path) -> bool:
     try:
-        pid = int((data_dir / "postmaster.pid").read_text().split()[0])
-        if Path(f"/proc/{pid}/comm").read_text().strip() != "postgres":
-            return None  # a stale file, whose number another program has now
-        return pid, os.pidfd_open(pid)
-    except (FileNotFoundError, ProcessLookupError, ValueError, IndexError):
-        return None
+        return (process / "cwd").readlink() == place and (process / "comm").read_text().strip() == "postgres"
+    except (FileNotFoundError, PermissionError, ProcessLookupError):
+        return False  # ended meanwhile, or another user's
+
+
+async def _end_of(pid: int) -> None:
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        await anyio.wait_readable(handle)
+    finally:
+        os.close(handle)
