@@ -156,10 +156,14 @@ def make_push(
 
 def make_done(payment_id: str = "pay_1", fb_id: int = 501, recorded: str | int = 100, **changes: Any) -> Push:
     """Make a push that stands in FreshBooks."""
-    changes = {"deadline_at": NOW - timedelta(minutes=5), "claimed_at": NOW - timedelta(minutes=6), **changes}
-    return make_push(
-        payment_id, PushState.DONE, fb_payment_id=FbPaymentId(fb_id), recorded_amount=usd(recorded), **changes
-    )
+    settled: dict[str, Any] = {
+        "state": PushState.DONE,
+        "fb_payment_id": FbPaymentId(fb_id),
+        "recorded_amount": usd(recorded),
+        "claimed_at": NOW - timedelta(minutes=6),
+        "deadline_at": NOW - timedelta(minutes=5),
+    }
+    return make_push(payment_id, **{**settled, **changes})
 
 
 def make_link(payment: Payment | None = None, *pushes: Push, **changes: Any) -> Link:
