@@ -235,6 +235,14 @@ async def test_when_the_session_ends_a_live_page_says_so(site: Site, window: Win
     await expect(window.page.get_by_role("heading", level=1)).to_have_text("Sign in")
 
 
+async def test_a_page_whose_live_updates_stop_says_so(site: Site, window: Window) -> None:
+    await window.page.goto(f"{site.url}/invoices")
+    await eventually(lambda: site.hub.open_streams >= 1)
+    await expect(window.page.locator("#trouble")).to_be_hidden()
+    site.hub.close()
+    await expect(window.page.locator("#trouble")).to_contain_text("Live updates are interrupted")
+
+
 # ---- dialogs and the keyboard ----------------------------------------------------------------------------------------
 
 

@@ -181,7 +181,7 @@ def invoice_flags(row: InvoiceRow) -> tuple[Standing, ...]:
 
 # ---- issues ----------------------------------------------------------------------------------------------------------
 
-ISSUES = {
+_ISSUES: dict[str, str] = {
     IssueKind.OVERPAID: "Overpaid",
     IssueKind.OTHER_CURRENCY: "Two currencies",
     IssueKind.PAID_INVOICE_CHANGED: "Paid invoice changed in FreshBooks",
@@ -191,11 +191,22 @@ ISSUES = {
     IssueKind.REFUNDED: "Payment refunded",
     IssueKind.AMOUNT_DIFFERS: "FreshBooks recorded another amount",
     IssueKind.PUSH_STOPPED: "Payment not recorded",
+    IssueKind.DEPOSIT_STOPPED: "Payout not recorded",
+    IssueKind.MOVE_STOPPED: "Payment not moved",
+    IssueKind.PAYOUT_FAILED: "Payout failed afterwards",
     IssueKind.QUARANTINED: "Record cannot be read",
     IssueKind.RECONNECT: "Reconnect needed",
     IssueKind.ACCOUNT_GONE: "Chosen account is gone",
     IssueKind.FILTER_IGNORED: "FreshBooks ignored a filter",
+    "deposit_stopped": "Deposit not recorded",
+    "move_stopped": "Payment not moved to its account",
+    "payout_failed": "Payout failed",
 }
+
+
+def issue_title(kind: str) -> str:
+    """The title of a kind of issue."""
+    return _ISSUES.get(kind) or kind.replace("_", " ").capitalize()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
