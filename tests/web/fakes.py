@@ -44,7 +44,8 @@ from daemon.core.model import (
     PaymentId,
     PaymentStatus,
 )
-from tests.web.rows import BANK, FEES, NOW, OTHER, PARTNER, PETTY_CASH, UNDEPOSITED, make_module
+from tests.web.module_rows import BANK, FEES, PETTY_CASH, UNDEPOSITED, make_module
+from tests.web.rows import NOW, OTHER, PARTNER
 
 
 class StillClock:

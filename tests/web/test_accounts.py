@@ -8,8 +8,8 @@ from daemon.core.errors import (
     FreshBooksRefused,
     FreshBooksUnavailable,
 )
-from tests.web.conftest import Browser, Site
-from tests.web.rows import BANK, FEES, PETTY_CASH, make_module
+from tests.web.module_rows import BANK, FEES, PETTY_CASH, make_module
+from tests.web.site import Browser, Site
 
 ACCOUNTS = "/integrations/freshbooks/accounts"
 CHOICE = {"payments": "acc-undeposited", "deposits": "acc-bank"}

@@ -14,7 +14,7 @@ from daemon.core.model import (
     Reason,
     VisState,
 )
-from tests.web.conftest import Browser, Site
+from tests.web.module_rows import make_module, make_pending, make_unconnected
 from tests.web.rows import (
     NOW,
     make_detail,
@@ -22,13 +22,11 @@ from tests.web.rows import (
     make_history,
     make_invoice,
     make_issue,
-    make_module,
     make_paid,
     make_payment,
-    make_pending,
     make_place,
-    make_unconnected,
 )
+from tests.web.site import Browser, Site
 
 # ---- lists -----------------------------------------------------------------------------------------------------------
 

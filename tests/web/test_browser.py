@@ -1,22 +1,15 @@
 """The pages in a real Chromium: the pop-up, live parts, dialogs by keyboard, phones, and life without scripts."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-
 import pytest
 from aiohttp import web
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+from playwright.async_api import Browser, expect
 
 from daemon.adapters.http.sse import Topic
-from daemon.core.consent import ChooseBusiness, ConsentConnected
 from daemon.core.model import PaymentId, PushState, Reason
 from tests.polling import eventually
 from tests.requirements import needs_chromium
-from tests.web.conftest import Site, free_socket
-from tests.web.fakes import TWO_BUSINESSES, make_business
+from tests.web.chromium import Window, open_window, serving
+from tests.web.module_rows import make_module, make_pending
 from tests.web.rows import (
     PARTNER,
     make_detail,
@@ -24,73 +17,14 @@ from tests.web.rows import (
     make_history,
     make_invoice,
     make_issue,
-    make_module,
     make_payment,
-    make_pending,
     make_place,
-    make_unconnected,
 )
+from tests.web.site import Site
 
 pytestmark = [needs_chromium, pytest.mark.timeout(90)]
-
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 PAGES = ["/integrations", "/invoices", "/invoices/812", "/payments", "/issues", "/integrations/freshbooks/accounts"]
 LONG = "Verylongname" * 12
-
-
-@dataclass
-class Window:
-    """A signed-in window, and everything it complained about."""
-
-    page: Page
-    context: BrowserContext
-    complaints: list[str]
-
-
-@asynccontextmanager
-async def _chromium() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        try:
-            yield browser
-        finally:
-            await browser.close()
-
-
-@pytest.fixture(scope="module")
-async def chromium() -> AsyncIterator[Browser]:
-    async with _chromium() as browser:
-        yield browser
-
-
-@asynccontextmanager
-async def _window(site: Site, browser: Browser, **options: Any) -> AsyncIterator[Window]:
-    context = await browser.new_context(**options)
-    page = await context.new_page()
-    complaints: list[str] = []
-    page.on("console", lambda said: complaints.append(said.text) if said.type in {"error", "warning"} else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("dialog", lambda dialog: complaints.append(f"a script ran: {dialog.message}"))
-    await page.goto(site.link())
-    try:
-        yield Window(page, context, complaints)
-    finally:
-        await context.close()
-
-
-@pytest.fixture
-async def window(site: Site, chromium: Browser) -> AsyncIterator[Window]:
-    async with _window(site, chromium) as opened:
-        yield opened
 
 
 def _furnish(site: Site, name: str = "Contoso Dental") -> None:
@@ -106,72 +40,6 @@ def _furnish(site: Site, name: str = "Contoso Dental") -> None:
     ]
     site.desk.payment_rows = list(payments)
     site.desk.issue_rows = [make_issue(reason=name)]
-
-
-# ---- Connect in a pop-up ---------------------------------------------------------------------------------------------
-
-
-@asynccontextmanager
-async def _login_page(site: Site, **headers: str) -> AsyncIterator[str]:
-    """A login page of another origin, as FreshBooks has; Allow leads back to the dashboard."""
-
-    async def show(_: web.Request) -> web.Response:
-        back = f"{site.url}/oauth/freshbooks/callback?code=c&state=s"
-        return web.Response(text=f'<a href="{back}">Allow</a>', content_type="text/html", headers=headers)
-
-    async with _serving(show) as url:
-        yield url
-
-
-@pytest.mark.parametrize("policy", ["unsafe-none", "same-origin"])
-async def test_connect_opens_a_pop_up_that_closes_after_allow_and_the_module_shows_pending(
-    site: Site, window: Window, policy: str
-) -> None:
-    # With `same-origin` the login page cuts the pop-up off from the page that opened it.
-    site.desk.module_row = make_unconnected()
-    site.consent.outcome = ConsentConnected(business=make_business())
-    async with _login_page(site, **{"Cross-Origin-Opener-Policy": policy}) as login:
-        site.consent.begun = login
-        await window.page.goto(f"{site.url}/integrations")
-        async with window.context.expect_page() as opening:
-            await window.page.get_by_role("link", name="Connect").click()
-        popup = await opening.value
-        await popup.wait_for_load_state()
-        assert popup.url == login
-        site.desk.module_row = make_pending()
-        await popup.get_by_role("link", name="Allow").click()
-        await expect(window.page.locator("#module .pill")).to_have_text("Pending")
-        await expect(window.page.locator(".said")).to_contain_text("Northwind Managed IT is connected")
-        await eventually(popup.is_closed)
-
-
-async def test_in_the_pop_up_one_of_several_businesses_is_picked(site: Site, window: Window) -> None:
-    site.desk.module_row = make_unconnected()
-    site.consent.begun = f"{site.url}/oauth/freshbooks/callback?code=c&state=s"
-    site.consent.outcome = ChooseBusiness(offer=TWO_BUSINESSES)
-    site.consent.offer = TWO_BUSINESSES
-    await window.page.goto(f"{site.url}/integrations")
-    async with window.context.expect_page() as opening:
-        await window.page.get_by_role("link", name="Connect", exact=True).click()
-    popup = await opening.value
-    await popup.get_by_role("button", name="Northwind Cabling").click()
-    await expect(window.page.locator(".said")).to_contain_text("Northwind Cabling is connected")
-    await eventually(popup.is_closed)
-
-
-async def test_without_scripts_connect_and_set_up_accounts_work_all_the_same(site: Site, chromium: Browser) -> None:
-    async with _window(site, chromium, java_script_enabled=False) as plain:
-        site.desk.module_row = make_unconnected()
-        site.consent.begun = f"{site.url}/oauth/freshbooks/callback?code=c&state=s"
-        site.consent.outcome = ConsentConnected(business=make_business())
-        await plain.page.goto(f"{site.url}/integrations")
-        await plain.page.get_by_role("link", name="Connect").click()
-        site.desk.module_row = make_module(payments_account_id=None)
-        await plain.page.get_by_role("link", name="Back to Integrations").click()
-        await plain.page.get_by_role("link", name="Set Up Accounts").click()
-        await plain.page.get_by_label("Payouts arrive in").select_option("acc-bank")
-        await plain.page.get_by_role("button", name="Save").click()
-        await expect(plain.page.locator(".said")).to_contain_text("Your accounts are set up.")
 
 
 # ---- live parts ------------------------------------------------------------------------------------------------------
@@ -297,7 +165,7 @@ async def test_no_page_complains_and_every_page_fits_a_phone(site: Site, chromiu
     _furnish(site, LONG)
     site.desk.module_row = make_module(partner_name=LONG, business_name=LONG)
     phone = {"width": 360, "height": 740}
-    async with _window(site, chromium, viewport=phone, color_scheme=scheme) as small:
+    async with open_window(site, chromium, viewport=phone, color_scheme=scheme) as small:
         for path in PAGES:
             await small.page.goto(site.url + path)
             width = await small.page.evaluate("document.documentElement.scrollWidth")
@@ -318,20 +186,6 @@ async def test_a_frame_of_another_site_stays_empty(site: Site, window: Window) -
         text = f'<iframe src="{site.url}/integrations"></iframe>'
         return web.Response(text=text, content_type="text/html")
 
-    async with _serving(frame) as url:
+    async with serving(frame) as url:
         await window.page.goto(url)
         await eventually(lambda: any("frame-ancestors" in said for said in window.complaints))
-
-
-@asynccontextmanager
-async def _serving(handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> AsyncIterator[str]:
-    app = web.Application()
-    app.router.add_get("/", handler)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    sock = free_socket()
-    await web.SockSite(runner, sock).start()
-    try:
-        yield f"http://localhost:{sock.getsockname()[1]}/"
-    finally:
-        await runner.cleanup()

@@ -5,9 +5,10 @@ import pytest
 from daemon.core.backfill import Feed
 from daemon.core.consent import ChooseBusiness, ConsentConnected, Refusal
 from daemon.core.consent_rules import refuse
-from tests.web.conftest import Browser, Site
 from tests.web.fakes import TWO_BUSINESSES, make_business
-from tests.web.rows import NOW, PARTNER, make_feed, make_module, make_pending, make_unconnected
+from tests.web.module_rows import make_feed, make_module, make_pending, make_unconnected
+from tests.web.rows import NOW, PARTNER
+from tests.web.site import Browser, Site
 
 CALLBACK = "/oauth/freshbooks/callback?code=c&state=s"
 

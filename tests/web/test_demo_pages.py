@@ -3,8 +3,8 @@ from decimal import Decimal
 import pytest
 
 from daemon.core.model import InvoiceId, NotPayable, PaymentId, PaymentStatus
-from tests.web.conftest import Browser, Site
 from tests.web.rows import PARTNER, make_detail, make_invoice, make_payment
+from tests.web.site import Browser, Site
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@ import pytest
 from daemon.core.choices import NotOffered
 from daemon.core.issues import TAKE_FRESHBOOKS_VERSION
 from daemon.core.model import Choice, FbPaymentId, IssueKind, PaymentId
-from tests.web.conftest import Browser, Site
 from tests.web.rows import NOW, PARTNER, make_issue
+from tests.web.site import Browser, Site
 
 
 async def test_an_issue_shows_reason_next_step_and_its_actions(site: Site, browser: Browser) -> None:

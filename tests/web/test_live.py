@@ -3,8 +3,8 @@ import pytest
 
 from daemon.adapters.http.sse import STREAMS_PER_PARTNER_MAX, Hub, HubFull, Topic
 from tests.polling import eventually
-from tests.web.conftest import Browser, Site
 from tests.web.rows import OTHER, PARTNER
+from tests.web.site import Browser, Site
 
 
 async def _events(browser: Browser, since: str, received: list[str]) -> None:

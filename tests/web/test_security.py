@@ -3,7 +3,6 @@
 import pytest
 
 from daemon.adapters.http.security import BODY_BYTES_MAX, CONTENT_SECURITY_POLICY
-from tests.web.conftest import Browser, Site, serve
 from tests.web.rows import (
     OTHER,
     make_detail,
@@ -14,6 +13,7 @@ from tests.web.rows import (
     make_line,
     make_payment,
 )
+from tests.web.site import Browser, Site, serve
 
 CHANGES = [
     "/sign-out",

@@ -6,8 +6,8 @@ import pytest
 from daemon.adapters.http.links import sign_link
 from daemon.adapters.http.security import SESSION_LIFETIME, hash_id
 from daemon.core.model import PartnerId
-from tests.web.conftest import KEYS, Browser, Site, serve
 from tests.web.rows import OTHER, PARTNER
+from tests.web.site import KEYS, Browser, Site, serve
 
 
 async def test_a_signed_link_opens_the_dashboard_of_its_partner(browser: Browser) -> None:

@@ -2,7 +2,7 @@ import hashlib
 import re
 
 from daemon.adapters.http.rendering import HERE, STATIC
-from tests.web.conftest import Browser, Site
+from tests.web.site import Browser, Site
 
 VENDOR = STATIC / "vendor"
 

@@ -15,7 +15,7 @@ from daemon.adapters.postgres.store import PostgresStore
 from daemon.core.model import PartnerId
 from tests.adapters.postgres_rows import PARTNER, Books
 from tests.builders import INVOICE, make_fb_invoice
-from tests.web.conftest import Browser, Site, serve
+from tests.web.site import Browser, Site, serve
 
 SCRIPT = "<script>alert(1)</script>"
 
