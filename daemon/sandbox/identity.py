@@ -74,53 +74,57 @@ def _permissions(member: Membership) -> Json:
     }
 
 
+def _person(login: Login) -> Json:
+    """What is known about the person, apart from their businesses."""
+    key = login.identity_id
+    return {
+        "id": key,
+        "profile": {
+            "setup_complete": True,
+            "first_name": login.first_name,
+            "last_name": login.last_name,
+            "phone_number": None,
+            "address": None,
+            "professions": [_PROFESSION],
+            "has_password": True,
+        },
+        "identity_id": key,
+        "identity_uuid": login.identity_uuid,
+        "first_name": login.first_name,
+        "last_name": login.last_name,
+        "email": login.email,
+        "language": "en",
+        "timezone": "America/New_York",
+        "confirmed_at": iso_z(_JOINED),
+        "created_at": iso_z(_JOINED),
+        "unconfirmed_email": None,
+        "setup_complete": True,
+        "phone_numbers": [{"title": "", "phone_number": None}],
+        "addresses": [None],
+        "profession": _PROFESSION,
+        "links": {"me": f"/service/auth/api/v1/users?id={key}", "roles": f"/service/auth/api/v1/users/role/{key}"},
+        "integrations": {},
+        "identity_origin": None,
+    }
+
+
+def _membership(member: Membership) -> Json:
+    business = _business(member.account)
+    return {"id": member.id, "role": member.role, "unacknowledged_change": False, "business": business}
+
+
 def me_json(login: Login) -> Json:
     """Everything FreshBooks tells about a person, businesses without an account included."""
     members = login.memberships
     with_account = [member for member in members if member.account.account_id is not None]
-    key = login.identity_id
     return {
         "response": {
-            "id": key,
-            "profile": {
-                "setup_complete": True,
-                "first_name": login.first_name,
-                "last_name": login.last_name,
-                "phone_number": None,
-                "address": None,
-                "professions": [_PROFESSION],
-                "has_password": True,
-            },
-            "identity_id": key,
-            "identity_uuid": login.identity_uuid,
-            "first_name": login.first_name,
-            "last_name": login.last_name,
-            "email": login.email,
-            "language": "en",
-            "timezone": "America/New_York",
-            "confirmed_at": iso_z(_JOINED),
-            "created_at": iso_z(_JOINED),
-            "unconfirmed_email": None,
-            "setup_complete": True,
-            "phone_numbers": [{"title": "", "phone_number": None}],
-            "addresses": [None],
-            "profession": _PROFESSION,
-            "links": {"me": f"/service/auth/api/v1/users?id={key}", "roles": f"/service/auth/api/v1/users/role/{key}"},
+            **_person(login),
             "permissions": {str(member.account.account_id): _permissions(member) for member in with_account},
             "groups": [_group(login, member) for member in members if member.role != "client"],
             "subscription_statuses": {str(member.account.account_id): "active" for member in with_account},
             "business_statuses": {str(member.account.business_id): "active" for member in members},
-            "integrations": {},
-            "business_memberships": [
-                {
-                    "id": member.id,
-                    "role": member.role,
-                    "unacknowledged_change": False,
-                    "business": _business(member.account),
-                }
-                for member in members
-            ],
-            "identity_origin": None,
+            "business_memberships": [_membership(member) for member in members],
             "roles": [_role(member) for member in with_account],
         }
     }

@@ -73,6 +73,12 @@ class Templates:
         return kept.template
 
 
+def _shared_bytes(books: Books, invoice: Invoice, status: str, templates: Templates) -> bytes:
+    key = (books.account_id, id(invoice.client_texts), id(invoice.texts), status, invoice.currency)
+    source = (invoice.client_texts, invoice.texts)
+    return templates.get(key, source, lambda: _shared_part(books, invoice))
+
+
 def _shared_part(books: Books, invoice: Invoice) -> bytes:
     """The keys an invoice shares with its client's others, without braces."""
     texts = {
@@ -110,16 +116,13 @@ def _day(value: date | None) -> bytes:
 def head_bytes(books: Books, invoice: Invoice, today: date, templates: Templates) -> bytes:
     """The invoice with all keys of a 2026 answer (FB API s3.3), without lines and without the closing brace."""
     status = payment_status(invoice)
-    key = (books.account_id, id(invoice.client_texts), id(invoice.texts), status, invoice.currency)
-    source = (invoice.client_texts, invoice.texts)
-    shared = templates.get(key, source, lambda: _shared_part(books, invoice))
     code = invoice.currency.encode()
     percent = plain(invoice.discount_percent).encode()
     discount = _MONEY % (str(invoice.discount_total).encode(), code)
     paid = _MONEY % (str(invoice.paid).encode(), code)
     updated = eastern_text(invoice.updated).encode()
     return _HEAD % (
-        shared,
+        _shared_bytes(books, invoice, status, templates),
         _MONEY % (str(invoice.amount).encode(), code),
         invoice.create_date.isoformat().encode(),
         eastern_text(invoice.created_at).encode(),

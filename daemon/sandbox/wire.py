@@ -11,6 +11,8 @@ from daemon.sandbox.times import eastern_text, iso_z, rfc3339_micro, utc_text
 from daemon.sandbox.totals import line_amount
 
 Json = dict[str, Any]
+_COPIED = ("city", "code", "country", "fname", "language", "lname", "organization", "province", "street", "street2",
+           "vat_name", "vat_number")  # fmt: skip
 
 
 def client_json(books: Books, client: Client) -> Json:
@@ -78,10 +80,8 @@ def credit_json(books: Books, credit: CreditNote) -> Json:
     return {
         "accounting_systemid": books.account_id,
         "amount": money(credit.amount, credit.currency),
-        "city": copy["city"],
+        **{name: copy[name] for name in _COPIED},
         "clientid": credit.client_id,
-        "code": copy["code"],
-        "country": copy["country"],
         "create_date": credit.create_date.isoformat(),
         "credit_number": credit.number,
         "credit_type": credit.credit_type,
@@ -92,25 +92,16 @@ def credit_json(books: Books, credit: CreditNote) -> Json:
         "display_status": "created",
         "dispute_status": None,
         "ext_archive": 0,
-        "fname": copy["fname"],
         "id": credit.id,
-        "language": copy["language"],
         "last_order_status": None,
-        "lname": copy["lname"],
         "notes": texts.get("notes", ""),
-        "organization": copy["organization"],
         "paid": money(credit.amount, credit.currency),
         "payment_status": "paid",
         "payment_type": None,
-        "province": copy["province"],
         "sentid": books.owner_id,
         "status": "created",
-        "street": copy["street"],
-        "street2": copy["street2"],
         "template": texts.get("template", "clean-grouped"),
         "terms": texts.get("terms"),
-        "vat_name": copy["vat_name"],
-        "vat_number": copy["vat_number"],
         "vis_state": credit.vis_state,
     }
 

@@ -1,7 +1,6 @@
 """Whatever a bookkeeper and an app do, the books stay whole."""
 
 from collections import Counter
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -74,55 +73,41 @@ class Bookkeeper:
         self.books = books
         self.now = NOON
 
+    def plan(self, kind: str, first: Any, second: Any) -> tuple[str, int | None, dict[str, Any]]:
+        """The write that a step stands for."""
+        books, day = self.books, "2026-03-10"
+        thing, _, verb = kind.partition(".")
+        if kind == "invoice.create":
+            client = at(books.clients, second)
+            return kind, None, {"customerid": client, "create_date": day, "status": second, "lines": first}
+        if kind == "credit.create":
+            body = {"clientid": at(books.clients, second), "create_date": day, "amount": {"amount": first}}
+            return "credit_note.create", None, body
+        if kind in ("payment.create", "credit.apply"):
+            body = {"invoiceid": at(books.invoices, second), "amount": {"amount": first}, "date": day}
+            return "payment.create", None, {**body, "type": "Cash" if thing == "payment" else "Credit"}
+        shelves = {"invoice": books.invoices, "payment": books.payments, "credit": books.credits}
+        bodies: dict[str, dict[str, Any]] = {
+            "update": {"lines": first},
+            "state": {"vis_state": first},
+            "amount": {"amount": {"amount": first}},
+            "move": {"invoiceid": at(books.invoices, first) if verb == "move" else 0},
+        }
+        operation = "credit_note.update" if thing == "credit" else f"{thing}.update"
+        return operation, at(shelves[thing], second), bodies[verb]
+
     def perform(self, step: tuple[str, Any, Any]) -> None:
-        kind, first, second = step
         self.now += timedelta(minutes=7)
         books = self.books
-        day = "2026-03-10"
-        plans: dict[str, Callable[[], tuple[str, int | None, dict[str, Any]]]] = {
-            "invoice.create": lambda: (
-                "invoice.create",
-                None,
-                {"customerid": at(books.clients, second), "create_date": day, "status": second, "lines": first},
-            ),
-            "invoice.update": lambda: ("invoice.update", at(books.invoices, second), {"lines": first}),
-            "invoice.state": lambda: ("invoice.update", at(books.invoices, second), {"vis_state": first}),
-            "payment.create": lambda: (
-                "payment.create",
-                None,
-                {"invoiceid": at(books.invoices, second), "amount": {"amount": first}, "date": day, "type": "Cash"},
-            ),
-            "payment.amount": lambda: ("payment.update", at(books.payments, second), {"amount": {"amount": first}}),
-            "payment.move": lambda: (
-                "payment.update",
-                at(books.payments, second),
-                {"invoiceid": at(books.invoices, first)},
-            ),
-            "payment.state": lambda: ("payment.update", at(books.payments, second), {"vis_state": first}),
-            "credit.create": lambda: (
-                "credit_note.create",
-                None,
-                {"clientid": at(books.clients, second), "create_date": day, "amount": {"amount": first}},
-            ),
-            "credit.apply": lambda: (
-                "payment.create",
-                None,
-                {"invoiceid": at(books.invoices, second), "amount": {"amount": first}, "date": day, "type": "Credit"},
-            ),
-            "credit.state": lambda: ("credit_note.update", at(books.credits, second), {"vis_state": first}),
-            "journal.read": lambda: ("", None, {}),
-        }
-        operation, key, body = plans[kind]()
-        if not operation:
+        if step[0] == "journal.read":
             books.journal.page(1, 100)
             return
+        operation, key, body = self.plan(*step)
         before = dict(books.invoices.rows), dict(books.payments.rows), dict(books.credits.rows)
         try:
             OPERATIONS[operation](books, key, body, self.now)
         except ApiError:
-            assert before == (books.invoices.rows, books.payments.rows, books.credits.rows), (
-                "a refusal changed something"
-            )
+            assert before == (books.invoices.rows, books.payments.rows, books.credits.rows), "a refusal wrote"
 
 
 def check(books: Books) -> None:
