@@ -57,7 +57,7 @@ async def row_versions(books: Books) -> list[tuple[object, ...]]:
 
 
 async def test_a_new_invoice_is_stored_with_its_lines(books: Books) -> None:
-    lines = (make_line(name="Tab\there", description="two\nlines \\N \x1d\x1e"), make_line(name="Zwei · 二"))
+    lines = (make_line(name="Tab\there", description="two\nlines \\N \x1d\x00\ud800."), make_line(name="Zwei · 二"))
     assert await books.merge(make_fb_invoice(lines=lines, description="\r")) == 1
     row = await books.invoice()
     assert (row["total"], row["amount_due"], row["status"], row["description"]) == (
@@ -67,7 +67,16 @@ async def test_a_new_invoice_is_stored_with_its_lines(books: Books) -> None:
         "\r",
     )
     stored = await books.fetch("SELECT position, name, description FROM sync.line_item ORDER BY position")
-    assert [tuple(line) for line in stored] == [(0, "Tab\there", "two\nlines \\N "), (1, "Zwei · 二", "Monthly")]
+    assert [tuple(line) for line in stored] == [(0, "Tab\there", "two\nlines \\N \x1d."), (1, "Zwei · 二", "Monthly")]
+
+
+async def test_texts_survive_an_update_as_they_are(books: Books) -> None:
+    await books.merge(make_fb_invoice())
+    texts = ("\\N", "a\tb\\c", "\r\n", "Zoë · 二 🙂", "")
+    for number in texts:
+        await books.merge(make_fb_invoice(number=number, description=number, updated_at=NOW, due_on=None))
+        row = await books.invoice()
+        assert (row["number"], row["description"], row["due_on"]) == (number, number, None)
 
 
 async def test_an_edited_invoice_has_its_row_and_lines_replaced(books: Books) -> None:

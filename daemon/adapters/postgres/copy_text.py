@@ -1,31 +1,31 @@
-"""Writes rows as Postgres reads them in bulk: COPY's text format, which costs half of the binary one here, and JSON."""
+"""Writes rows in Postgres' COPY text format, which costs less than half of the binary one on our side."""
 
 import re
 from collections.abc import AsyncIterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
-
-import msgspec
 
 from daemon.adapters.postgres.pool import Conn
 
 Row = tuple[str, ...]
-"""One row, every column already as text; `NULL` stands for no value."""
-NULL: Final = "\x1d"
-_FIELD: Final = "\x1f"
-_RECORD: Final = "\x1e"
-_UNSTORABLE: Final = re.compile(r"[\x00\x1d-\x1f\ud800-\udfff]")
+"""One row, every column already escaped as COPY's text format wants it."""
+NULL: Final = "\\N"
+_UNSTORABLE: Final = re.compile(r"[\x00\ud800-\udfff]")
+_ESCAPES: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 _CHUNK_ROWS: Final = 500
 
 
 def text(value: str) -> str:
-    """Leave out what Postgres cannot store or this format uses itself: NUL, three separators, half surrogates."""
-    return value if value.isprintable() else _UNSTORABLE.sub("", value)
+    """Escape a text, and leave out what Postgres cannot store: NUL and half surrogates."""
+    if value.isprintable() and "\\" not in value:
+        return value
+    return _UNSTORABLE.sub("", value).translate(_ESCAPES)
 
 
 def optional(value: Decimal | date | datetime | int | str | None) -> str:
-    """Write a value that may be missing; datetimes in ISO form."""
+    """Write a value that may be missing and needs no escaping; datetimes in ISO form."""
     return NULL if value is None else str(value)
 
 
@@ -34,27 +34,33 @@ def boolean(value: bool) -> str:  # noqa: FBT001 -- the value itself, not a swit
     return "t" if value else "f"
 
 
+@lru_cache(maxsize=64)
+def moment(value: datetime) -> str:
+    """Write a time that many rows share, such as a page's reading."""
+    return value.isoformat()
+
+
 def encode(rows: Sequence[Row]) -> bytes:
-    """Join rows whose texts went through `text`; the few replacements run over the whole block at the speed of C."""
-    block = _RECORD.join(map(_FIELD.join, rows)) + _RECORD
-    block = block.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
-    return block.replace(NULL, "\\N").replace(_FIELD, "\t").replace(_RECORD, "\n").encode()
-
-
-def as_json(columns: Sequence[str], rows: Sequence[Row]) -> str:
-    """Write rows as a JSON array of objects by column name, for `json_populate_recordset`."""
-    named = [
-        {column: None if value is NULL else value for column, value in zip(columns, row, strict=True)} for row in rows
-    ]
-    return msgspec.json.encode(named).decode()
+    """Join rows into one block of COPY's text format."""
+    return ("\n".join(map("\t".join, rows)) + "\n").encode() if rows else b""
 
 
 async def copy(connection: Conn, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
     """Append rows to a table of schema `sync`."""
     if rows:
-        await connection.copy_to_table(
-            table, schema_name="sync", columns=list(columns), source=_chunks(rows), format="text"
-        )
+        await stream(connection, table, columns, _chunks(rows))
+
+
+async def stream(connection: Conn, table: str, columns: Sequence[str], blocks: AsyncIterator[bytes]) -> None:
+    """Append encoded blocks to a table of schema `sync`: the server stores one while we make the next."""
+    await connection.copy_to_table(table, schema_name="sync", columns=list(columns), source=blocks, format="text")
+
+
+async def stage(connection: Conn, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+    """Put rows into `stage_<table>`, a temporary table of this transaction, from which a statement may update."""
+    name = f"stage_{table}"
+    await connection.execute(f"CREATE TEMPORARY TABLE IF NOT EXISTS {name} (LIKE sync.{table}) ON COMMIT DELETE ROWS")
+    await connection.copy_to_table(name, columns=list(columns), source=_chunks(rows), format="text")
 
 
 async def _chunks(rows: Sequence[Row]) -> AsyncIterator[bytes]:

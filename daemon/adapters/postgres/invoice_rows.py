@@ -5,7 +5,7 @@ from typing import Final
 
 import asyncpg
 
-from daemon.adapters.postgres.copy_text import Row, boolean, optional, text
+from daemon.adapters.postgres.copy_text import Row, boolean, moment, optional, text
 from daemon.core.model import (
     CustomerId,
     Invoice,
@@ -71,8 +71,8 @@ def invoice_row(scope: Scope, invoice: Invoice) -> Row:
     """Write an invoice in the order of INVOICE_COLUMNS, every column as text."""
     terms = invoice.terms
     return (
-        scope.partner_id,
-        scope.account_id,
+        text(scope.partner_id),
+        text(scope.account_id),
         str(invoice.id),
         str(terms.customer_id),
         text(terms.number),
@@ -87,29 +87,30 @@ def invoice_row(scope: Scope, invoice: Invoice) -> Row:
         text(invoice.fb_currency),
         str(invoice.fb_status),
         boolean(invoice.disputed),
-        str(invoice.vis_state.value),
+        str(int(invoice.vis_state)),
         invoice.updated_at.isoformat(),
         boolean(invoice.updated_is_ambiguous),
         text(invoice.version),
         str(invoice.fingerprint),
-        invoice.status.value,
+        str(invoice.status),
         optional(invoice.amount_due),
         optional(invoice.not_payable),
         optional(invoice.frozen_at),
         optional(invoice.frozen_other),
         str(invoice.fb_terms_hash),
-        invoice.reading.began_at.isoformat(),
-        invoice.reading.finished_at.isoformat(),
+        moment(invoice.reading.began_at),
+        moment(invoice.reading.finished_at),
     )
 
 
 def line_rows(scope: Scope, invoice_id: InvoiceId, lines: Sequence[LineItem]) -> list[Row]:
     """Write the lines of an invoice in the order of LINE_COLUMNS; positions count from 0."""
+    partner_id, account_id, invoice = text(scope.partner_id), text(scope.account_id), str(invoice_id)
     return [
         (
-            scope.partner_id,
-            scope.account_id,
-            str(invoice_id),
+            partner_id,
+            account_id,
+            invoice,
             str(position),
             text(line.name),
             text(line.description),

@@ -7,7 +7,7 @@ from typing import Final, Generic, TypeVar
 import asyncpg
 
 from daemon.adapters.postgres import queries
-from daemon.adapters.postgres.copy_text import Row, as_json, copy
+from daemon.adapters.postgres.copy_text import Row, copy, stage
 from daemon.adapters.postgres.issue_reconcile import close_issues
 from daemon.adapters.postgres.pool import Conn
 from daemon.adapters.postgres.record_rows import (
@@ -115,7 +115,8 @@ async def _merge(
     await copy(connection, table.name, table.columns, [table.row(scope, record, reading) for record in batch.new])
     if batch.changed:
         rows = [table.row(scope, record, reading) for record in batch.changed]
-        await connection.execute(_SQL[f"update_{table.resource.value}"], as_json(table.columns, rows))
+        await stage(connection, table.name, table.columns, rows)
+        await connection.execute(_SQL[f"update_{table.resource.value}"])
     if batch.ties:
         ties = [_again(table.resource, record.id, reading) for record in batch.ties]
         await queue(connection, scope, ties)

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from daemon.adapters.postgres.copy_text import Row, boolean, optional, text
+from daemon.adapters.postgres.copy_text import Row, boolean, moment, optional, text
 from daemon.core.model import FbCredit, FbCustomer, FbPayment, Reading, Scope
 
 CUSTOMER_COLUMNS: Final = (
@@ -69,8 +69,8 @@ CREDIT_COLUMNS: Final = (
 def customer_row(scope: Scope, customer: FbCustomer, reading: Reading) -> Row:
     """Write a customer in the order of CUSTOMER_COLUMNS."""
     return (
-        scope.partner_id,
-        scope.account_id,
+        text(scope.partner_id),
+        text(scope.account_id),
         str(customer.id),
         text(customer.organization),
         text(customer.first_name),
@@ -94,8 +94,8 @@ def customer_row(scope: Scope, customer: FbCustomer, reading: Reading) -> Row:
 def payment_row(scope: Scope, payment: FbPayment, reading: Reading) -> Row:
     """Write a FreshBooks payment in the order of PAYMENT_COLUMNS."""
     return (
-        scope.partner_id,
-        scope.account_id,
+        text(scope.partner_id),
+        text(scope.account_id),
         str(payment.id),
         str(payment.invoice_id),
         str(payment.customer_id),
@@ -118,8 +118,8 @@ def payment_row(scope: Scope, payment: FbPayment, reading: Reading) -> Row:
 def credit_row(scope: Scope, credit: FbCredit, reading: Reading) -> Row:
     """Write a credit note in the order of CREDIT_COLUMNS."""
     return (
-        scope.partner_id,
-        scope.account_id,
+        text(scope.partner_id),
+        text(scope.account_id),
         str(credit.id),
         str(credit.customer_id),
         text(credit.number),
@@ -135,4 +135,4 @@ def credit_row(scope: Scope, credit: FbCredit, reading: Reading) -> Row:
 
 
 def _reading(reading: Reading) -> tuple[str, str]:
-    return reading.began_at.isoformat(), reading.finished_at.isoformat()
+    return moment(reading.began_at), moment(reading.finished_at)

@@ -24,6 +24,9 @@ BEGIN
         REVOKE INSERT, UPDATE, DELETE ON sync.migration, sync.alembic_version FROM syncd;
         GRANT INSERT ON platform.event TO syncd;
         GRANT USAGE ON ALL SEQUENCES IN SCHEMA platform, sync TO syncd;
+        -- What later files create is granted by itself.
+        ALTER DEFAULT PRIVILEGES IN SCHEMA sync GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO syncd;
+        ALTER DEFAULT PRIVILEGES IN SCHEMA sync GRANT USAGE ON SEQUENCES TO syncd;
     END IF;
 
     IF to_regrole('platform') IS NOT NULL THEN

@@ -54,7 +54,6 @@ WHERE p.partner_id = $1 AND p.payment_id = ANY ($2::text[])
         AND c.description = 'Overpayment: invoice #' || i.number))
 
 -- name: update
--- Rows come as one JSON array of objects by column name.
 UPDATE sync.invoice AS i
 SET customer_id = n.customer_id, number = n.number, issued_on = n.issued_on, due_on = n.due_on, currency = n.currency,
     total = n.total, description = n.description, terms_hash = n.terms_hash, fb_amount = n.fb_amount,
@@ -63,7 +62,7 @@ SET customer_id = n.customer_id, number = n.number, issued_on = n.issued_on, due
     version = n.version, fingerprint = n.fingerprint, status = n.status, amount_due = n.amount_due,
     not_payable = n.not_payable, frozen_at = n.frozen_at, frozen_other = n.frozen_other,
     fb_terms_hash = n.fb_terms_hash, read_began_at = n.read_began_at, read_finished_at = n.read_finished_at
-FROM json_populate_recordset(NULL::sync.invoice, $1::text::json) AS n
+FROM stage_invoice n
 WHERE i.partner_id = n.partner_id AND i.account_id = n.account_id AND i.invoice_id = n.invoice_id
 
 -- name: drop_lines

@@ -39,7 +39,7 @@ SET organization = n.organization, first_name = n.first_name, last_name = n.last
     currency = n.currency, vis_state = n.vis_state, fb_updated_at = n.fb_updated_at,
     updated_is_ambiguous = n.updated_is_ambiguous, fingerprint = n.fingerprint, read_began_at = n.read_began_at,
     read_finished_at = n.read_finished_at
-FROM json_populate_recordset(NULL::sync.customer, $1::text::json) AS n
+FROM stage_customer n
 WHERE c.partner_id = n.partner_id AND c.account_id = n.account_id AND c.customer_id = n.customer_id
 
 -- name: update_payments
@@ -49,7 +49,7 @@ SET invoice_id = n.invoice_id, customer_id = n.customer_id, amount = n.amount, c
     updated_is_ambiguous = n.updated_is_ambiguous, from_credit = n.from_credit, credit_id = n.credit_id,
     overpayment_id = n.overpayment_id, fingerprint = n.fingerprint, read_began_at = n.read_began_at,
     read_finished_at = n.read_finished_at
-FROM json_populate_recordset(NULL::sync.fb_payment, $1::text::json) AS n
+FROM stage_fb_payment n
 WHERE p.partner_id = n.partner_id AND p.account_id = n.account_id AND p.fb_payment_id = n.fb_payment_id
 
 -- name: update_credits
@@ -57,7 +57,7 @@ UPDATE sync.credit AS c
 SET customer_id = n.customer_id, number = n.number, credit_type = n.credit_type, amount = n.amount,
     currency = n.currency, issued_on = n.issued_on, description = n.description, vis_state = n.vis_state,
     fingerprint = n.fingerprint, read_began_at = n.read_began_at, read_finished_at = n.read_finished_at
-FROM json_populate_recordset(NULL::sync.credit, $1::text::json) AS n
+FROM stage_credit n
 WHERE c.partner_id = n.partner_id AND c.account_id = n.account_id AND c.credit_id = n.credit_id
 
 -- name: invoices_held
