@@ -79,6 +79,11 @@ _STOPS: Final[dict[Reason, tuple[str, str, tuple[Choice, ...]]]] = {
     ),
 }
 
+_UNTOLD: Final = (
+    "The payment was not recorded.",
+    "Try again; or enter the payment in FreshBooks and name it, or refund it.",
+    (_POST, _BY_HAND, _REFUND),
+)
 _STRANDED: Final = (
     "The payment counts again on the platform, but FreshBooks has no record of it.",
     "Record it in FreshBooks again, refund it, or let the invoice be due again.",
@@ -118,8 +123,8 @@ def is_stranded(link: Link) -> bool:
 
 def stop_of(push: Push) -> Stop:
     """Say why a push needs a person; one that was cancelled needs one because its money counts again."""
-    found = _STRANDED if push.state is PushState.CANCELLED else _STOPS[push.reason or Reason.ATTEMPTS_EXHAUSTED]
-    why, next_step, actions = found
+    cancelled = push.state is PushState.CANCELLED
+    why, next_step, actions = _STRANDED if cancelled else _STOPS.get(push.reason or Reason.ATTEMPTS_EXHAUSTED, _UNTOLD)
     return Stop(why=f"{why} {push.detail}".rstrip(), next_step=next_step, actions=actions)
 
 
