@@ -41,7 +41,10 @@ def main() -> None:
     given = vars(_parser().parse_args())
     limits = RateLimits(calls=given.pop("rate_calls"), creates=given.pop("rate_creates"))
     given["redirect_uris"] = tuple(given["redirect_uris"] or SandboxOptions().redirect_uris)
-    asyncio.run(serve(SandboxOptions(rate_limits=limits, **given)))
+    try:
+        asyncio.run(serve(SandboxOptions(rate_limits=limits, **given)))
+    except (OSError, ValueError) as error:
+        raise SystemExit(f"The sandbox cannot start: {error}") from None
 
 
 if __name__ == "__main__":

@@ -79,7 +79,10 @@ async def running(options: SandboxOptions, sandbox: Sandbox | None = None) -> As
 
 
 async def serve(options: SandboxOptions) -> None:
-    """Run a sandbox until cancelled, or until SIGTERM or SIGINT; prints one JSON line once it is listening."""
+    """Run a sandbox until cancelled, or until SIGTERM or SIGINT; prints one JSON line once it is listening.
+
+    Raises OSError when the port is taken, and ValueError when kept books or a fault plan do not fit the options.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -94,5 +97,6 @@ async def serve(options: SandboxOptions) -> None:
             sys.stdout.flush()
             await stop.wait()
     finally:
+        gc.enable()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)

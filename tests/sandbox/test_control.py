@@ -263,3 +263,15 @@ async def test_the_command_prints_one_line_serves_and_stops_on_sigterm() -> None
         rest, _ = await process.communicate()
     assert process.returncode == 0
     assert rest == b""
+
+
+async def test_the_command_says_in_a_sentence_why_it_cannot_start(tmp_path: Path) -> None:
+    plan = tmp_path / "faults.json"
+    plan.write_text('{"action": {"kind": "nonsense"}}', encoding="utf-8")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "daemon.sandbox", "--faults-file", str(plan), stderr=asyncio.subprocess.PIPE
+    )
+    _, errors = await process.communicate()
+    assert process.returncode == 1
+    assert errors.decode().startswith("The sandbox cannot start: The fault rules cannot be used: ")
+    assert "Traceback" not in errors.decode()
