@@ -191,16 +191,13 @@ _ISSUES: dict[str, str] = {
     IssueKind.REFUNDED: "Payment refunded",
     IssueKind.AMOUNT_DIFFERS: "FreshBooks recorded another amount",
     IssueKind.PUSH_STOPPED: "Payment not recorded",
-    IssueKind.DEPOSIT_STOPPED: "Payout not recorded",
-    IssueKind.MOVE_STOPPED: "Payment not moved",
-    IssueKind.PAYOUT_FAILED: "Payout failed afterwards",
     IssueKind.QUARANTINED: "Record cannot be read",
     IssueKind.RECONNECT: "Reconnect needed",
     IssueKind.ACCOUNT_GONE: "Chosen account is gone",
     IssueKind.FILTER_IGNORED: "FreshBooks ignored a filter",
-    "deposit_stopped": "Deposit not recorded",
-    "move_stopped": "Payment not moved to its account",
-    "payout_failed": "Payout failed",
+    "deposit_stopped": "Payout not recorded",
+    "move_stopped": "Payment not moved",
+    "payout_failed": "Payout failed afterwards",
 }
 
 
