@@ -54,6 +54,8 @@ async def open_window(site: Site, browser: Browser, **options: Any) -> AsyncIter
     await page.goto(site.link())
     try:
         yield Window(page, context, complaints)
+        # Whatever a test was about: no page of ours may ask for what its own policy forbids.
+        assert not [said for said in complaints if "style-src" in said or "script-src" in said or "connect-src" in said]
     finally:
         await context.close()
 

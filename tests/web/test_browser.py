@@ -95,11 +95,15 @@ async def test_a_search_narrows_the_list_while_typing(site: Site, window: Window
     assert "q=0813" in window.page.url
 
 
-async def test_when_the_session_ends_a_live_page_says_so(site: Site, window: Window) -> None:
+@pytest.mark.parametrize("how", ["at the next change", "when its stream ends"])
+async def test_when_the_session_ends_a_live_page_says_so(site: Site, window: Window, how: str) -> None:
     await window.page.goto(f"{site.url}/invoices")
-    await eventually(lambda: site.hub.open_streams >= 1)
+    await eventually(lambda: site.hub.open_streams == 1)
     site.sessions.rows.clear()
-    site.hub.publish(PARTNER)
+    if how == "at the next change":
+        site.hub.publish(PARTNER)
+    else:
+        site.hub.close()
     await expect(window.page.get_by_role("heading", level=1)).to_have_text("Sign in")
 
 

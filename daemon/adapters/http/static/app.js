@@ -146,12 +146,16 @@
   });
   document.addEventListener("htmx:beforeSwap", keepTyped);
   document.addEventListener("focusout", catchUp);
-  document.addEventListener("htmx:sseError", () => trouble("Live updates are interrupted. Trying again…"));
+  document.addEventListener("htmx:sseError", () => {
+    trouble("Live updates are interrupted. Trying again…");
+    // A stream tells no reason. A page whose session has ended learns it from this small part, and leads to the way in.
+    htmx.trigger("#nav", "stale");
+  });
   document.addEventListener("htmx:sseOpen", () => trouble(""));
   document.addEventListener("htmx:responseError", () => trouble("This page could not be brought up to date. Trying again…"));
   document.addEventListener("htmx:sendError", () => trouble("The dashboard cannot be reached. Trying again…"));
   document.addEventListener("htmx:afterOnLoad", (event) => {
-    if (event.detail.successful) trouble("");
+    if (event.detail.successful && event.detail.elt.id !== "nav") trouble("");
   });
   window.setInterval(tellTimes, 15000);
   announce();
