@@ -45,6 +45,8 @@ from daemon.core.model import (
 )
 from daemon.core.stale_guard import Freshness, freshness, mark_of
 from daemon.core.state import Connection, ConnectionStatus
+from tests.memory_callbacks import MemoryCallbacks
+from tests.memory_entries import EntryRows, MemoryEntries
 
 OPEN_STATES = frozenset({PushState.READY, PushState.WAITING, PushState.UNCERTAIN, PushState.SENDING})
 FROM_STORED_FACTS = "platform"
@@ -69,16 +71,19 @@ class Books:
     accounts: tuple[LedgerAccount, ...] = ()
     runs: list[tuple[Feed, Cursor, str]] = field(default_factory=list)
     claims: dict[PaymentId, datetime] = field(default_factory=dict)
+    entries: EntryRows = field(default_factory=EntryRows)
 
 
-class MemoryStore:
+class MemoryStore(MemoryEntries):
     """Fulfils `Store`. `fail` is asked before each transaction and may raise, as an outage or a crash would."""
 
     def __init__(self, now: Callable[[], datetime], fail: Callable[[str], None] = lambda _: None) -> None:
+        super().__init__(self._books_of, now)
         self.connections: dict[PartnerId, Connection] = {}
         self.books: dict[PartnerId, Books] = {}
         self.listeners: list[anyio.abc.ObjectSendStream[tuple[PartnerId, str]]] = []
         self.fail = fail
+        self.callbacks = MemoryCallbacks(self)
         self._now = now
 
     # ---- what the platform and people do -----------------------------------------------------------------------------
@@ -164,6 +169,7 @@ class MemoryStore:
                 changed += 1
                 touched.add(payment.invoice_id)
                 touched |= {before[0].invoice_id} if before else set()
+        self.follow_records(scope.partner_id)
         rereads = tuple(sorted(touched & books.invoices.keys()))
         for invoice_id in rereads:
             self._ask_invoice(books, invoice_id, "payments changed")
@@ -184,7 +190,9 @@ class MemoryStore:
             for payment in payments or ():
                 now = self._now()
                 self._merge_dated(books.fb_payments, payment, Reading(began_at=now, finished_at=now))
-            return self._decide(books, invoice_id, decide)
+            decision = self._decide(books, invoice_id, decide)
+            self.follow_records(scope.partner_id)
+            return decision
 
     async def quarantine(self, scope: Scope, bad: Sequence[Undecodable]) -> None:
         self.books[scope.partner_id].quarantine.update({(row.resource, row.id): row for row in bad})
@@ -252,7 +260,8 @@ class MemoryStore:
 
     async def next_push_at(self, scope: Scope, now: datetime) -> datetime | None:
         books = self.books[scope.partner_id]
-        return min((self._due_at(books, push) or now for push in self._open_pushes(books)), default=None)
+        payments = (self._due_at(books, push) or now for push in self._open_pushes(books))
+        return min((*payments, *self.next_entry_at(scope.partner_id)), default=None)
 
     async def record(self, claim: Claim, push: Push, decide: DecideInvoice | None = None) -> None:
         self.fail("record")
@@ -264,6 +273,7 @@ class MemoryStore:
             books.pushes[push.payment_id, push.generation] = stored
             if decide is not None:
                 self._decide(books, claim.invoice_id, decide)
+            self.follow_records(claim.scope.partner_id)
 
     async def begin_send(self, claim: Claim, deadline_at: datetime) -> Push:
         self.fail("begin_send")
@@ -340,6 +350,9 @@ class MemoryStore:
             self.listeners.remove(send)
 
     # ---- inside ------------------------------------------------------------------------------------------------------
+
+    def _books_of(self, partner_id: PartnerId) -> Books:
+        return self.books[partner_id]
 
     def _change(self, partner_id: PartnerId, **changes: Any) -> None:
         self.connections[partner_id] = replace(self.connections[partner_id], **changes)

@@ -95,6 +95,10 @@ class Line:
         await self._limiter.acquire(priority)
         return await self._call(ask, create=False)
 
+    async def draw(self, priority: Priority) -> None:
+        """Wait for the budget of one call that is made elsewhere."""
+        await self._limiter.acquire(priority)
+
     async def draw_create(self, priority: Priority) -> None:
         """Wait for the budget of one create, so that nothing waits between the last check and the request (W4)."""
         await self._limiter.acquire(priority, create=True)

@@ -8,15 +8,15 @@ from typing import TypeVar, assert_never
 import anyio
 from anyio.abc import TaskGroup
 
-from daemon.actors.limiter import Limiter, Line
-from daemon.actors.pull import count_pages, list_accounts, pull_pages, reread_objects
-from daemon.actors.push import push_next
+from daemon.actors.limiter import Limiter
+from daemon.actors.performer import Performer
 from daemon.actors.world import World
 from daemon.core import events
 from daemon.core.backfill import Cursor
 from daemon.core.backoff import backoff_delay
 from daemon.core.effects import (
     CountPages,
+    EnsureCallbacks,
     LaneEffect,
     ListAccounts,
     MarkConnected,
@@ -58,6 +58,7 @@ class Supervisor:
         self._draining = False
         self._policy = policy
         self._limiter = Limiter(world.clock, policy.rate)
+        self._performer = Performer(partner_id, world, self._limiter)
         self._rung: set[str] = set()
         self._answers: deque[events.Event] = deque()
         self._bell = anyio.Event()
@@ -132,6 +133,8 @@ class Supervisor:
                 return events.PushArrived()
             case "reread":
                 return events.RereadAsked()
+            case "callbacks":
+                return events.VerifierArrived()
             case "policy":
                 return events.PolicyChanged()
             case _:
@@ -180,7 +183,7 @@ class Supervisor:
     async def _answer(self, effect: LaneEffect, lane: Lane, connection: Connection) -> events.Event:
         attempts = 0 if isinstance(self._state, NotConnected) else lane_of(self._state, lane).failures
         try:
-            event = await self._do(effect, connection)
+            event = await self._performer.perform(effect, connection, self._policy)
         except AuthorizationExpired:
             return events.TokenRejected(lane=lane)
         except AuthorizationLost as error:
@@ -195,38 +198,6 @@ class Supervisor:
         if attempts:
             self._world.telemetry.call_recovered(self.partner_id, lane, attempts)
         return event
-
-    async def _do(self, effect: LaneEffect, connection: Connection) -> events.Event:  # noqa: PLR0911 one case per effect
-        world, policy = self._world, self._policy
-        match effect:
-            case RefreshToken():
-                return events.TokenRefreshed(expires_at=await world.tokens.refresh(self.partner_id))
-            case RevokeToken():
-                return await self._revoke(effect)
-            case CountPages():
-                return await count_pages(world, self._line(connection), effect, policy.pull)
-            case PullPages():
-                return await pull_pages(world, self._line(connection), effect, policy.pull)
-            case RereadObjects():
-                return await reread_objects(world, self._line(connection), effect, policy.pull)
-            case ListAccounts():
-                return await list_accounts(world, self._line(connection), effect)
-            case PushNext():
-                return await push_next(world, self._line(connection), effect, policy.push)
-            case _:
-                assert_never(effect)
-
-    async def _revoke(self, effect: RevokeToken) -> events.Event:
-        try:
-            await self._world.tokens.revoke(effect.partner_id)
-        except FreshBooksUnavailable:
-            if not effect.give_up:
-                raise
-        await self._world.store.disconnected(effect.partner_id, self._world.clock.now())
-        return events.TokenRevoked()
-
-    def _line(self, connection: Connection) -> Line:
-        return Line(self.partner_id, self._world.account(connection), self._limiter, self._world.telemetry)
 
     async def _store(self, effect: StoreEffect) -> None:
         store = self._world.store
@@ -278,5 +249,6 @@ _LANE_OF: dict[type[LaneEffect], Lane] = {
     PullPages: Lane.PULL,
     RereadObjects: Lane.PULL,
     ListAccounts: Lane.PULL,
+    EnsureCallbacks: Lane.PULL,
     PushNext: Lane.PUSH,
 }

@@ -12,18 +12,22 @@ from aiohttp import web
 from structlog.stdlib import BoundLogger
 
 from daemon.actors.account_setup import AccountSetup
+from daemon.actors.callbacks import Doorbell
 from daemon.actors.consent import ConsentFlow
 from daemon.actors.ports import Clock
 from daemon.actors.root import RootSupervisor
 from daemon.actors.world import World
+from daemon.adapters.freshbooks.callbacks import FreshBooksCallbacks
 from daemon.adapters.freshbooks.calls import Caller, open_session
 from daemon.adapters.freshbooks.client import FreshBooksAccount
 from daemon.adapters.freshbooks.oauth import App, FreshBooksOAuth
 from daemon.adapters.freshbooks.tokens import ACCESS_FIELD, REFRESH_FIELD, TokenKeeper, TokenSealer
 from daemon.adapters.http.context import Dashboard
 from daemon.adapters.http.public import build_public_app
+from daemon.adapters.http.security import WEBHOOKS
 from daemon.adapters.http.sse import Hub
 from daemon.adapters.metrics import Metrics, StructlogTelemetry, measure_requests, trace_freshbooks
+from daemon.adapters.postgres.callback_store import CallbackStore
 from daemon.adapters.postgres.consent_store import ConsentStore
 from daemon.adapters.postgres.demo_platform import DemoPlatform
 from daemon.adapters.postgres.desk_actions import DeskActions
@@ -36,6 +40,7 @@ from daemon.app.books import PartnerBooks
 from daemon.app.keys import LiveKeys, key_ring, require_keys
 from daemon.app.launch import Launch
 from daemon.app.reload import Reloadable
+from daemon.core.model import PartnerId
 from daemon.core.policy import Policy
 from daemon.core.state import Connection
 from daemon.settings import Settings, by_id
@@ -101,10 +106,25 @@ class _Workshop:
         tokens = TokenKeeper(store=TokenStore(self.pool), oauth=oauth, keys=self.keys, clock=self.clock)
         telemetry = StructlogTelemetry(self.metrics, self.log, hub.publish)
         account = partial(self._account, tokens)
-        world = World(clock=self.clock, store=store, tokens=tokens, telemetry=telemetry, account=account)
+        doorbell = Doorbell(
+            store=CallbackStore(self.pool),
+            keys=self.keys,
+            clock=self.clock,
+            address=self._webhook_address,
+            heard=lambda outcome: self.metrics.webhooks.labels(outcome).inc(),
+        )
+        world = World(
+            clock=self.clock,
+            store=store,
+            tokens=tokens,
+            telemetry=telemetry,
+            account=account,
+            doorbell=doorbell,
+            callbacks=lambda connection: FreshBooksCallbacks(account=account(connection)),
+        )
         root = RootSupervisor(world, self.policy())
         link_keys = by_id(settings.public.link_keys)
-        public_app = build_public_app(self._dashboard(store, oauth, tokens, hub, link_keys))
+        public_app = build_public_app(self._dashboard(store, oauth, tokens, hub, link_keys, doorbell))
         public_app.middlewares.insert(0, measure_requests(self.metrics, self.clock.monotonic))
         return Parts(
             root=root,
@@ -127,8 +147,19 @@ class _Workshop:
             post_timeout=policy.push.post_timeout,
         )
 
+    def _webhook_address(self, partner_id: PartnerId) -> str | None:
+        """Where FreshBooks is told to ring; nowhere while browsers' address of the daemon is not configured."""
+        base = self.launch.settings.public.base_url
+        return f"{base.rstrip('/')}{WEBHOOKS}{partner_id}" if base else None
+
     def _dashboard(
-        self, store: PostgresStore, oauth: FreshBooksOAuth, tokens: TokenKeeper, hub: Hub, link_keys: dict[str, str]
+        self,
+        store: PostgresStore,
+        oauth: FreshBooksOAuth,
+        tokens: TokenKeeper,
+        hub: Hub,
+        link_keys: dict[str, str],
+        doorbell: Doorbell,
     ) -> Dashboard:
         consents = ConsentStore(self.pool)
         books = PartnerBooks(
@@ -149,6 +180,7 @@ class _Workshop:
             desk=DeskActions(self.pool),
             accounts=AccountSetup(store=consents, books=books, clock=self.clock),
             hub=hub,
+            webhooks=doorbell,
             platform=DemoPlatform(self.pool) if self.launch.demo else None,
         )
 

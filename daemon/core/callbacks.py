@@ -31,6 +31,15 @@ class FbCallback:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SealedVerifier:
+    """A stored verifier: `trusted` once FreshBooks took it back for this callback."""
+
+    callback_id: int
+    sealed: bytes
+    trusted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ring:
     """One delivery: its form fields in the order they came, which the signature covers (FB API s6.4)."""
 

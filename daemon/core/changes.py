@@ -37,6 +37,7 @@ def restored(connection: Connection, scope: Scope, now: datetime, policy: Policy
             token_until=expires_at,
             reread_at=now,
             accounts_at=now,
+            callbacks_at=now,
             push_at=now,
         ),
         parked=connection.parked,

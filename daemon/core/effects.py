@@ -59,6 +59,13 @@ class ListAccounts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EnsureCallbacks:
+    """See to it that FreshBooks rings for every wanted event. Answered by CallbacksEnsured or TokenRejected."""
+
+    scope: Scope
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PushNext:
     """Work on the oldest due push. Answered by Pushed, CallFailed or TokenRejected."""
 
@@ -66,7 +73,8 @@ class PushNext:
     timezone: str
 
 
-LaneEffect = RefreshToken | RevokeToken | CountPages | PullPages | RereadObjects | ListAccounts | PushNext
+PullEffect = CountPages | PullPages | RereadObjects | ListAccounts | EnsureCallbacks
+LaneEffect = RefreshToken | RevokeToken | PullEffect | PushNext
 """Effects that run in a lane and are answered by an event."""
 
 

@@ -24,6 +24,11 @@ class RereadAsked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VerifierArrived:
+    """FreshBooks sent the verifier of a callback: it can be handed back now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionChanged:
     """The stored connection differs from what the state knows: consent, accounts, disconnect, pause, sync now."""
 
@@ -81,6 +86,13 @@ class AccountsListed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallbacksEnsured:
+    """FreshBooks' callbacks were looked after; `done` when every wanted event rings now."""
+
+    done: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pushed:
     """One push was worked on, or none was due; the next is due at `next_at`.
 
@@ -110,6 +122,7 @@ Event = (
     Woke
     | PushArrived
     | RereadAsked
+    | VerifierArrived
     | ConnectionChanged
     | PolicyChanged
     | DrainAsked
@@ -119,6 +132,7 @@ Event = (
     | PagesStored
     | ObjectsReread
     | AccountsListed
+    | CallbacksEnsured
     | Pushed
     | CallFailed
     | TokenRejected

@@ -24,6 +24,8 @@ class PullPolicy:
     payments_interval: timedelta = timedelta(minutes=3)
     census_interval: timedelta = timedelta(days=7)
     accounts_interval: timedelta = timedelta(days=1)
+    callbacks_interval: timedelta = timedelta(hours=1)
+    callbacks_retry: timedelta = timedelta(seconds=30)
     page_size: int = 100
     pages_in_flight: int = 4
     first_months: int = 12

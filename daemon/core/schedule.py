@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from daemon.core.backfill import Cursor, Feed, Pass, backfill_passes, census_passes, change_passes, start
 from daemon.core.effects import (
     CountPages,
+    EnsureCallbacks,
     LaneEffect,
     ListAccounts,
     PullPages,
@@ -34,6 +35,7 @@ class _Errand(enum.Enum):
 
     REREADS = enum.auto()
     ACCOUNTS = enum.auto()
+    CALLBACKS = enum.auto()
 
 
 def start_work(state: Syncing, now: datetime, policy: Policy) -> tuple[Syncing, list[LaneEffect]]:
@@ -119,6 +121,8 @@ def _pull_effect(state: Syncing, now: datetime, policy: Policy) -> tuple[Syncing
             return state, RereadObjects(scope=state.scope)
         case _Errand.ACCOUNTS:
             return state, ListAccounts(scope=state.scope)
+        case _Errand.CALLBACKS:
+            return state, EnsureCallbacks(scope=state.scope)
         case Feed() as feed:
             return _feed_effect(state, feed, now, policy)
         case unknown:
@@ -134,6 +138,8 @@ def _due_pulls(state: Syncing, now: datetime) -> list[_Errand | Feed]:
         due.append(_Errand.REREADS)
     if _is_due(state.schedule.accounts_at, now):
         due.append(_Errand.ACCOUNTS)
+    if _is_due(state.schedule.callbacks_at, now):
+        due.append(_Errand.CALLBACKS)
     return [*due, *(feed for feed in _feeds(state) if _is_due(_feed_at(cursor_of(state, feed)), now))]
 
 
@@ -197,7 +203,8 @@ def _pull_at(state: Syncing) -> datetime | None:
     if not _may_work(state):
         return None
     feeds = (_feed_at(cursor_of(state, feed)) for feed in _feeds(state))
-    dates = (state.schedule.reread_at, state.schedule.accounts_at, *feeds)
+    schedule = state.schedule
+    dates = (schedule.reread_at, schedule.accounts_at, schedule.callbacks_at, *feeds)
     return min((at for at in dates if at is not None), default=None)
 
 

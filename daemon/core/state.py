@@ -84,6 +84,7 @@ class Schedule:
     token_until: datetime | None = None
     reread_at: datetime | None = None
     accounts_at: datetime | None = None
+    callbacks_at: datetime | None = None
     push_at: datetime | None = None
 
 

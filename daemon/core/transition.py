@@ -36,6 +36,7 @@ _Answer = (
     events.PagesStored
     | events.ObjectsReread
     | events.AccountsListed
+    | events.CallbacksEnsured
     | events.Pushed
     | events.CallFailed
     | events.TokenRejected
@@ -82,7 +83,9 @@ def _while_not_connected(
         case events.ConnectionChanged(connection=connection):
             fresh = restore(connection, now, policy)
             return (fresh, []) if isinstance(fresh, NotConnected) else _work(fresh, [], now, policy)
-        case events.Woke() | events.PushArrived() | events.RereadAsked() | events.PolicyChanged() | events.DrainAsked():
+        case events.Woke() | events.PushArrived() | events.RereadAsked() | events.VerifierArrived():
+            return state, []
+        case events.PolicyChanged() | events.DrainAsked():
             return state, []
         case _:
             raise IllegalTransitionError(f"{type(event).__name__} while not connected")
@@ -91,7 +94,9 @@ def _while_not_connected(
 # ---- pending and connected -------------------------------------------------------------------------------------------
 
 
-def _while_syncing(state: Syncing, event: events.Event, now: datetime, policy: Policy) -> tuple[State, list[Effect]]:
+def _while_syncing(  # noqa: C901, PLR0912 one case per event: the table reads better whole
+    state: Syncing, event: events.Event, now: datetime, policy: Policy
+) -> tuple[State, list[Effect]]:
     match event:
         case events.Woke():
             pass
@@ -99,6 +104,8 @@ def _while_syncing(state: Syncing, event: events.Event, now: datetime, policy: P
             state = asked(state, Lane.PUSH, now)
         case events.RereadAsked():
             state = asked(state, Lane.PULL, now)
+        case events.VerifierArrived():
+            state = replace(state, schedule=replace(state.schedule, callbacks_at=now))
         case events.ConnectionChanged(connection=connection):
             state = connection_changed(state, connection, now, policy)
         case events.PolicyChanged():
@@ -132,7 +139,9 @@ def _auth_answered(state: Syncing, event: _AuthAnswer, now: datetime, policy: Po
             assert_never(event)
 
 
-def _answered(state: Syncing, event: _Answer, now: datetime, policy: Policy) -> Syncing:
+def _answered(  # noqa: PLR0911 one case per answer: the table reads better whole
+    state: Syncing, event: _Answer, now: datetime, policy: Policy
+) -> Syncing:
     match event:
         case events.PagesStored():
             return _pages_stored(state, event, now)
@@ -144,6 +153,10 @@ def _answered(state: Syncing, event: _Answer, now: datetime, policy: Policy) -> 
         case events.AccountsListed():
             state = _succeeded(state, Lane.PULL)
             return replace(state, schedule=replace(state.schedule, accounts_at=now + policy.pull.accounts_interval))
+        case events.CallbacksEnsured(done=done):
+            wait = policy.pull.callbacks_interval if done else policy.pull.callbacks_retry
+            state = _succeeded(state, Lane.PULL)
+            return replace(state, schedule=replace(state.schedule, callbacks_at=now + wait))
         case events.Pushed():
             return _pushed(state, event, now, policy)
         case events.CallFailed(lane=lane, retry_after=retry_after):

@@ -8,14 +8,17 @@ from typing import Any
 
 import anyio
 
+from daemon.actors.callbacks import Doorbell
 from daemon.actors.root import RootSupervisor
 from daemon.actors.world import World
+from daemon.adapters.freshbooks.callbacks import FreshBooksCallbacks
 from daemon.core.errors import AuthorizationLost
 from daemon.core.model import AccountId, Invoice, InvoiceId, PartnerId, Payment, PaymentId, PaymentStatus, Push, Scope
 from daemon.core.policy import Policy
 from daemon.core.state import Connection, ConnectionStatus
 from daemon.sandbox.accounts import Account
 from tests.direct_freshbooks import DirectCaller, Weather, account_of, direct_account, make_sandbox
+from tests.memory_callbacks import PlainKeys
 from tests.memory_store import Books, MemoryStore
 from tests.virtual_time import VirtualClock
 
@@ -82,6 +85,14 @@ class ActorStage:
             tokens=self.keys,
             telemetry=self.notes,
             account=self._account,
+            doorbell=Doorbell(
+                store=self.store.callbacks,
+                keys=PlainKeys(),
+                clock=self.clock,
+                address=lambda _: None,
+                heard=lambda outcome: self.notes.facts.append(("heard", outcome)),
+            ),
+            callbacks=lambda connection: FreshBooksCallbacks(account=self._account(connection)),
         )
         self.root = RootSupervisor(self.world, self.policy)
 

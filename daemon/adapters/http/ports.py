@@ -5,6 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
+from daemon.core.callbacks import Heard, Ring
 from daemon.core.choices import NotOffered
 from daemon.core.consent import (
     AccountChoice,
@@ -180,6 +181,21 @@ class Desk(Protocol):
         a failed one is to stand for. False when the issue is closed, unknown or does not offer it; NotOffered when it
         fits no more, with the sentence why.
         """
+        ...
+
+
+# ---- FreshBooks' deliveries ------------------------------------------------------------------------------------------
+
+
+class Webhooks(Protocol):
+    """Hears what FreshBooks delivers (P1). Raises StoreUnavailable."""
+
+    async def deliver(self, partner_id: PartnerId, ring: Ring, signature: str) -> Heard:
+        """Hear one delivery, count it, and tell what became of it."""
+        ...
+
+    def heard(self, outcome: Heard) -> None:
+        """Count a delivery that was refused before it could be read."""
         ...
 
 

@@ -14,6 +14,7 @@ from daemon.adapters.http import (
     pages_entry,
     pages_issues,
     pages_live,
+    pages_webhooks,
 )
 from daemon.adapters.http.context import DASHBOARD, Dashboard
 from daemon.adapters.http.rendering import STATIC, page, set_up_templates
@@ -59,7 +60,7 @@ def build_public_app(dashboard: Dashboard) -> web.Application:
     app.on_response_prepare.append(add_headers)
     app.on_shutdown.append(_close_streams)
     set_up_templates(app)
-    for pages in (pages_entry, pages_connect, pages_accounts, pages_books, pages_issues, pages_live):
+    for pages in (pages_entry, pages_connect, pages_accounts, pages_books, pages_issues, pages_live, pages_webhooks):
         app.add_routes(pages.routes)
     if dashboard.is_demo:
         app.add_routes(pages_demo.routes)

@@ -35,6 +35,9 @@ HEADERS = {
 }
 _SAFE_METHODS = frozenset({hdrs.METH_GET, hdrs.METH_HEAD})
 _OPEN_PATHS = frozenset({"/", "/enter", "/signed-out"})
+WEBHOOKS = "/webhooks/freshbooks/"
+"""Followed by the partner's id: where FreshBooks rings."""
+_OPEN_PREFIXES = ("/static/", WEBHOOKS)
 _OK = 200
 _SAME_SITE = frozenset({"same-origin", "none"})
 
@@ -113,7 +116,7 @@ def session_of(request: web.Request) -> Session:
 
 
 def _is_open(request: web.Request) -> bool:
-    return request.path in _OPEN_PATHS or request.path.startswith("/static/")
+    return request.path in _OPEN_PATHS or request.path.startswith(_OPEN_PREFIXES)
 
 
 # ---- cross-site requests ---------------------------------------------------------------------------------------------
@@ -122,7 +125,8 @@ def _is_open(request: web.Request) -> bool:
 @web.middleware
 async def require_own_origin(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Refuse every change that comes from no page of ours: by origin, by form type, and by the session's token."""
-    if request.method in _SAFE_METHODS:
+    if request.method in _SAFE_METHODS or request.path.startswith(WEBHOOKS):
+        # A delivery is believed by its own signature; it comes from no browser.
         return await handler(request)
     dashboard = request.app[DASHBOARD]
     if not _is_own_origin(request, dashboard.public_url):

@@ -210,6 +210,9 @@ class Metrics:
         self.throttled = self._counter(
             "freshbooks_throttled", "Answers by which FreshBooks asked for fewer calls (429)."
         )
+        self.webhooks = self._counter(
+            "webhooks", "Deliveries that claimed to be FreshBooks', by what became of them.", "outcome"
+        )
         self.http_requests = self._counter(
             "http_requests", "Requests to the public listener, by the class of our answer.", "method", "answer"
         )

@@ -1,0 +1,95 @@
+"""Performs a lane's effects: finds the account, hands it to whoever does the work, gives back the event."""
+
+from typing import assert_never
+
+from daemon.actors.callbacks import PacedCallbacks
+from daemon.actors.limiter import Limiter, Line
+from daemon.actors.pull import count_pages, list_accounts, pull_pages, reread_objects
+from daemon.actors.push import push_next
+from daemon.actors.world import World
+from daemon.core import events
+from daemon.core.effects import (
+    CountPages,
+    EnsureCallbacks,
+    LaneEffect,
+    ListAccounts,
+    PullPages,
+    PushNext,
+    RefreshToken,
+    RereadObjects,
+    RevokeToken,
+)
+from daemon.core.errors import (
+    AuthorizationExpired,
+    FreshBooksAnswerInvalid,
+    FreshBooksRefused,
+    FreshBooksUnavailable,
+)
+from daemon.core.model import PartnerId
+from daemon.core.policy import Policy
+from daemon.core.rate_limit import Priority
+from daemon.core.state import Connection
+
+
+class Performer:
+    """Works for one supervisor, through its limiter."""
+
+    def __init__(self, partner_id: PartnerId, world: World, limiter: Limiter) -> None:
+        self._partner_id = partner_id
+        self._world = world
+        self._limiter = limiter
+
+    async def perform(  # noqa: C901, PLR0911, PLR0912 one case per effect: the table reads better whole
+        self, effect: LaneEffect, connection: Connection, policy: Policy
+    ) -> events.Event:
+        """Perform one effect. Raises what FreshBooks and Postgres do to it: the supervisor makes events of that."""
+        world = self._world
+        match effect:
+            case RefreshToken():
+                return events.TokenRefreshed(expires_at=await world.tokens.refresh(self._partner_id))
+            case RevokeToken():
+                return await self._revoke(effect, connection)
+            case CountPages():
+                return await count_pages(world, self._line(connection), effect, policy.pull)
+            case PullPages():
+                return await pull_pages(world, self._line(connection), effect, policy.pull)
+            case RereadObjects():
+                return await reread_objects(world, self._line(connection), effect, policy.pull)
+            case ListAccounts():
+                return await list_accounts(world, self._line(connection), effect)
+            case EnsureCallbacks():
+                return await self._ensure_callbacks(effect, connection, policy)
+            case PushNext():
+                return await push_next(world, self._line(connection), effect, policy.push)
+            case _:
+                assert_never(effect)
+
+    async def _ensure_callbacks(self, effect: EnsureCallbacks, connection: Connection, policy: Policy) -> events.Event:
+        """Keep FreshBooks' callbacks in order; polling goes on whether or not it rings (P1)."""
+        try:
+            done = await self._world.doorbell.ensure(effect.scope, self._callbacks(connection))
+        except (FreshBooksUnavailable, FreshBooksRefused, FreshBooksAnswerInvalid) as error:
+            retry_s = policy.pull.callbacks_retry.total_seconds()
+            self._world.telemetry.call_failed(
+                self._partner_id, "callbacks", f"{type(error).__name__}: {error}", 1, retry_s
+            )
+            done = False
+        return events.CallbacksEnsured(done=done)
+
+    async def _revoke(self, effect: RevokeToken, connection: Connection) -> events.Event:
+        try:
+            if connection.scope is not None:
+                await self._world.doorbell.remove(connection.scope, self._callbacks(connection))
+            await self._world.tokens.revoke(effect.partner_id)
+        except (FreshBooksUnavailable, FreshBooksRefused, FreshBooksAnswerInvalid, AuthorizationExpired):
+            if not effect.give_up:
+                raise
+        await self._world.store.disconnected(effect.partner_id, self._world.clock.now())
+        return events.TokenRevoked()
+
+    def _callbacks(self, connection: Connection) -> PacedCallbacks:
+        line = self._line(connection)
+        return PacedCallbacks(self._world.callbacks(connection), lambda: line.draw(Priority.CHANGES))
+
+    def _line(self, connection: Connection) -> Line:
+        return Line(self._partner_id, self._world.account(connection), self._limiter, self._world.telemetry)
