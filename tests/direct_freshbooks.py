@@ -26,6 +26,7 @@ from daemon.sandbox.resources import RESOURCES, Resource
 from daemon.sandbox.sandbox import Sandbox
 from daemon.sandbox.times import eastern_day
 from daemon.sandbox.wire import ledger_json
+from daemon.sandbox.wire_journal import detail_json, legacy_entry_json
 
 Weather = Callable[[Call], None]
 """Asked before and after each call's work; may raise what a broken network would."""
@@ -123,6 +124,8 @@ class DirectCaller(Caller):
             books = next(a.books for a in self.sandbox.directory.accounts.values() if a.business_uuid == parts[2])
             return json.dumps({"data": [ledger_json(books, row) for row in books.ledger.values()]}).encode()
         account = self.sandbox.directory.accounts[parts[2]]
+        if parts[3] == "journal_entries":
+            return self._journal(account, call)
         resource = next(row for row in RESOURCES if row.path == f"{parts[3]}/{parts[4]}")
         query = parse_query(MultiDict(list(call.params)))
         view = self.sandbox.view(account, query.includes)
@@ -133,6 +136,19 @@ class DirectCaller(Caller):
         if len(parts) > LIST_PARTS:
             return single(resource.singular, resource.render(view, resource.find(account.books, int(parts[5]))))
         return self._list(account, resource, call)
+
+    def _journal(self, account: Account, call: Call) -> bytes:
+        if call.method == "POST":
+            body = msgspec.json.decode(call.body or b"{}")["journal_entry"]
+            entry = self.sandbox.write(account, "journal_entry.create", None, body)
+            result: dict[str, Any] = {"journal_entry": legacy_entry_json(account.books, entry)}
+        else:
+            days = dict(call.params)
+            wanted = (days["search[start_date]"], days["search[end_date]"])
+            rows = [row for row in account.books.journal.details() if wanted[0] <= str(row.entry.day) <= wanted[1]]
+            listed = [detail_json(account.books, row) for row in rows]
+            result = {"journal_entry_details": listed, "page": 1, "pages": 1, "per_page": 100, "total": len(rows)}
+        return msgspec.json.encode({"response": {"result": result}})
 
     def _list(self, account: Account, resource: Resource, call: Call) -> bytes:
         query = parse_query(MultiDict(list(call.params)))

@@ -11,6 +11,7 @@ from daemon.core.exchange import (
     RawItem,
     Undecodable,
 )
+from daemon.core.journal import FbJournalEntry, JournalDraft
 from daemon.core.model import (
     CustomerId,
     FbCredit,
@@ -87,6 +88,14 @@ class Accounting(Protocol):
 
         `may_send` is asked right before the request is written; a no raises FreshBooksUnavailable(unsent=True).
         """
+        ...
+
+    async def create_entry(self, draft: JournalDraft, *, may_send: Callable[[], bool]) -> str:
+        """Write a journal entry, once, and tell its id; as `create_payment` otherwise (W4, W6)."""
+        ...
+
+    async def entries_between(self, first: date, last: date) -> tuple[FbJournalEntry, ...]:
+        """Find the journal entries of some days: the look-up of W4 for deposits and moves."""
         ...
 
     async def ledger_accounts(self) -> tuple[LedgerAccount, ...]:

@@ -1,12 +1,14 @@
 """What the actors need of Postgres, as Protocols: each method is one transaction, and none calls FreshBooks."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 
 from daemon.core.backfill import Cursor, Feed
-from daemon.core.exchange import Claim, DecideInvoice, InvoiceRead, MergeReport, Reread, Undecodable
+from daemon.core.book_accounts import BookAccounts
+from daemon.core.exchange import Claim, DecideInvoice, EntryClaim, InvoiceRead, MergeReport, Reread, Undecodable
+from daemon.core.journal import EntryPush, JournalDraft
 from daemon.core.model import (
     Choice,
     FbCredit,
@@ -125,6 +127,26 @@ class PushStore(Protocol):
         ...
 
 
+class EntryStore(Protocol):
+    """What the push lane stores of journal entries (W6); as `PushStore`, with the same fences."""
+
+    async def claim_entry(self, scope: Scope, now: datetime, deadline_at: datetime) -> EntryClaim | None:
+        """Claim the oldest due journal entry; committed before anything is sent (W4)."""
+        ...
+
+    async def book_accounts(self, scope: Scope) -> BookAccounts:
+        """Load the chosen accounts and the chart of accounts as it was listed last."""
+        ...
+
+    async def begin_entry(self, claim: EntryClaim, draft: JournalDraft, deadline_at: datetime) -> EntryPush:
+        """Fence the send of this very draft: state `sending`, committed; hands back the push as stored now."""
+        ...
+
+    async def record_entry(self, claim: EntryClaim, push: EntryPush, issues: Collection[Issue] = ()) -> None:
+        """Store what became of a claimed entry, and let exactly these issues stand for it."""
+        ...
+
+
 class ConnectionStore(Protocol):
     """The connections: who is to be supervised, and what each has reached."""
 
@@ -165,5 +187,5 @@ class ConnectionStore(Protocol):
         ...
 
 
-class Store(PullStore, PushStore, ConnectionStore, Protocol):
+class Store(PullStore, PushStore, EntryStore, ConnectionStore, Protocol):
     """All of Postgres that the actors use."""

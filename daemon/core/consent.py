@@ -226,13 +226,15 @@ class AccountChoice:
     """What the partner chose in Set Up Accounts, by `LedgerAccount.id` (C4, W6).
 
     `payments` records payments ("Undeposited Funds"), `deposits` is the bank account where payouts arrive, `fees` takes
-    processing fees and may be left out.
+    processing fees and may be left out, as may `platform_invoices`, which takes what was paid on invoices made on the
+    platform.
     """
 
     payments: str
     deposits: str
     fees: str | None = None
     record_deposits: bool = False
+    platform_invoices: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

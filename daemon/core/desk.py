@@ -216,7 +216,8 @@ class InvoiceDetail:
 class PushPlace:
     """Where a payment or payout stands in FreshBooks (W8): the latest generation of its push.
 
-    A push that is ready while no account is chosen is told as waiting with `no_accounts` (C5).
+    A push that is ready while no account is chosen is told as waiting with `no_accounts` (C5). A payout's `entry_id` is
+    its journal entry's.
     """
 
     generation: int
@@ -230,6 +231,7 @@ class PushPlace:
     recorded_amount: Decimal | None
     choice: Choice | None
     updated_at: datetime
+    entry_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
+from daemon.core.book_accounts import BookAccounts
+from daemon.core.deposit_rules import Payout
+from daemon.core.journal import EntryPush
 from daemon.core.model import InvoiceContext, InvoiceDecision, InvoiceId, Link, Push, Reading, Resource, Scope
+from daemon.core.move_rules import Move
 
 DecideInvoice = Callable[[InvoiceContext], InvoiceDecision]
 """A pure decision about one invoice, applied inside the transaction that loaded its context."""
@@ -100,3 +104,17 @@ class Claim:
     first: bool
     invoice_id: InvoiceId
     context: InvoiceContext
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryClaim:
+    """A journal entry's push that is ours to work on until its deadline (W6); `fence` as of `Claim`.
+
+    `about` is what it is written for; the payment of a move that FreshBooks no longer shows is still told.
+    """
+
+    scope: Scope
+    push: EntryPush
+    fence: int
+    about: Payout | Move
+    accounts: BookAccounts

@@ -30,9 +30,12 @@ STANDING_KINDS: Final = frozenset(
         IssueKind.REFUNDED,
         IssueKind.AMOUNT_DIFFERS,
         IssueKind.PUSH_STOPPED,
+        IssueKind.DEPOSIT_STOPPED,
+        IssueKind.MOVE_STOPPED,
+        IssueKind.PAYOUT_FAILED,
     }
 )
-"""The kinds that a decision about an invoice opens and clears: what it does not name no longer stands."""
+"""The kinds that a decision about its subject opens and clears: what it does not name no longer stands."""
 
 TAKE_FRESHBOOKS_VERSION: Final = "take_freshbooks_version"
 """The action that ends a freeze by a person's wish (P5)."""

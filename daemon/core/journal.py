@@ -1,8 +1,12 @@
 """Journal entries as values: what is written to FreshBooks' ledger for deposits and moved payments (W6)."""
 
+import enum
+import re
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
+
+from daemon.core.model import Choice, PushState, Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,3 +45,56 @@ class FbJournalEntry:
     description: str
     entered_on: date
     debits: Decimal
+
+
+class EntryKind(enum.StrEnum):
+    """What a journal entry is written for; the other kind of push is `payment`."""
+
+    PAYOUT = "payout"
+    """A deposit; its subject is the payout's id. An even generation stands for a payout that failed afterwards."""
+    MOVE = "move"
+    """A payment brought to the payments account; its subject is FreshBooks' payment id. Even ones bring it back."""
+
+
+_MARKS = {EntryKind.PAYOUT: "APO", EntryKind.MOVE: "APM"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryPush:
+    """The durable intent to write one journal entry, one per (kind, subject, generation); fields as of `Push` (W4).
+
+    `draft` is what was sent last, so that a look-up knows its day and a reversal its accounts.
+    """
+
+    kind: EntryKind
+    subject: str
+    generation: int
+    state: PushState
+    marker: str
+    fence: int = 0
+    attempts: int = 0
+    not_before: datetime | None = None
+    deadline_at: datetime | None = None
+    claimed_at: datetime | None = None
+    checked_absent: int = 0
+    entry_id: str | None = None
+    draft: JournalDraft | None = None
+    reason: Reason | None = None
+    detail: str = ""
+    choice: Choice | None = None
+
+    @property
+    def is_reversal(self) -> bool:
+        """Whether it takes back what the generation before it did."""
+        return self.generation % 2 == 0
+
+
+def entry_marker(kind: EntryKind, subject: str, generation: int) -> str:
+    """Spell the marker of an entry, as the database does too: "APO:po_1:1", "APM:501:1"."""
+    return f"{_MARKS[kind]}:{subject}:{generation}"
+
+
+def carries(entry: FbJournalEntry, marker: str) -> bool:
+    """Tell whether an entry names this very marker, whatever a bookkeeper wrote around it."""
+    wanted = re.compile(rf"(?<![A-Za-z0-9]){re.escape(marker)}(?![0-9])")
+    return wanted.search(entry.description) is not None or wanted.search(entry.name) is not None

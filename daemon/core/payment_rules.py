@@ -10,7 +10,6 @@ from daemon.core.push_guard import Adopt, Cancel, GuardVerdict, Post, Stop, Wait
 from daemon.core.push_outcomes import (
     Absent,
     Ambiguous,
-    Failure,
     Found,
     LookupVerdict,
     after_failure,
@@ -19,6 +18,7 @@ from daemon.core.push_outcomes import (
     after_post,
     lookup,
 )
+from daemon.core.write_back import Failure
 
 __all__ = [
     "Absent",

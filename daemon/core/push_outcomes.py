@@ -1,11 +1,10 @@
 """What becomes of a push: after the guard, a POST, a lost answer, a look-up (W4)."""
 
-import enum
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Final
+from typing import Final, assert_never
 
 from daemon.core.amount_due import NAMES_A_RECORD
 from daemon.core.markers import markers_in
@@ -24,6 +23,7 @@ from daemon.core.policy import PushPolicy
 from daemon.core.push_guard import Adopt, Cancel, GuardVerdict, Post, Stop, Wait
 from daemon.core.push_sentences import money
 from daemon.core.records import describe, recorded_amount, was_touched_since
+from daemon.core.write_back import Failure, failed, found_absent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,17 +46,6 @@ class Absent:
 
 
 LookupVerdict = Found | Ambiguous | Absent
-
-
-class Failure(enum.StrEnum):
-    """How a POST failed, by what it may have done (W4)."""
-
-    UNSENT = "unsent"
-    """Provably nothing reached FreshBooks, or it refused the request unread (429)."""
-    REFUSED = "refused"
-    """FreshBooks understood it and said no: nothing was written."""
-    MAYBE_LANDED = "maybe_landed"
-    """Anything else: only a look-up may follow."""
 
 
 def lookup(push: Push, payment: Payment, payments_seen: Sequence[FbPayment], claimed_at: datetime) -> LookupVerdict:
@@ -82,7 +71,6 @@ def lookup(push: Push, payment: Payment, payments_seen: Sequence[FbPayment], cla
 _DISMISSES_CANDIDATES: Final = NAMES_A_RECORD | {Choice.NOT_THIS, Choice.REFUND_IN_AP}
 CLOCK_SKEW: Final = timedelta(minutes=5)
 """How far FreshBooks' clock may be behind ours when records are compared with our claim."""
-_LOOKUPS_TO_PROVE_ABSENCE: Final = 2
 
 
 def after_guard(push: Push, verdict: GuardVerdict, now: datetime, policy: PushPolicy) -> Push:
@@ -100,6 +88,8 @@ def after_guard(push: Push, verdict: GuardVerdict, now: datetime, policy: PushPo
             return _done(push, fb_payment_id, amount)
         case Cancel(reason=reason):
             return replace(push, state=PushState.CANCELLED, reason=reason, detail="", candidates=())
+        case _:
+            assert_never(verdict)
 
 
 def after_post(push: Push, payment: Payment, answered: FbPayment) -> Push:
@@ -133,10 +123,11 @@ def after_lookup(push: Push, payment: Payment, verdict: LookupVerdict, now: date
                 candidates=tuple(fb.id for fb in candidates),
             )
         case Absent():
-            checked = replace(push, checked_absent=push.checked_absent + 1)
-            if checked.checked_absent < _LOOKUPS_TO_PROVE_ABSENCE:
-                return replace(checked, state=PushState.UNCERTAIN, not_before=now + policy.lookup_again_after)
-            return _proven_absent(checked, payment, policy)
+            looked = found_absent(push, now, policy)
+            proven = looked.state is not PushState.UNCERTAIN
+            return _cancelled(looked, payment) if proven and payment.status not in HOLDS_MONEY else looked
+        case _:
+            assert_never(verdict)
 
 
 def after_failure(
@@ -149,31 +140,7 @@ def after_failure(
     """
     if kind is not Failure.MAYBE_LANDED and payment.status not in HOLDS_MONEY:
         return _cancelled(push, payment)
-    match kind:
-        case Failure.UNSENT:
-            return replace(
-                push,
-                state=PushState.READY,
-                reason=Reason.RETRY_LATER,
-                detail="",
-                attempts=max(push.attempts - 1, 0),
-                not_before=now + policy.lookup_again_after,
-            )
-        case Failure.REFUSED:
-            return replace(push, state=PushState.NEEDS_PERSON, reason=Reason.REFUSED_BY_FRESHBOOKS, detail=detail)
-        case Failure.MAYBE_LANDED:
-            settled = now + policy.post_timeout + policy.lookup_margin
-            return replace(
-                push, state=PushState.UNCERTAIN, reason=None, detail="", checked_absent=0, not_before=settled
-            )
-
-
-def _proven_absent(push: Push, payment: Payment, policy: PushPolicy) -> Push:
-    if payment.status not in HOLDS_MONEY:
-        return _cancelled(push, payment)
-    if push.attempts >= policy.attempts_max:
-        return replace(push, state=PushState.NEEDS_PERSON, reason=Reason.ATTEMPTS_EXHAUSTED)
-    return replace(push, state=PushState.READY, reason=None, not_before=None)
+    return failed(push, kind, now, policy, detail)
 
 
 def _cancelled(push: Push, payment: Payment) -> Push:

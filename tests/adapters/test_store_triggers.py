@@ -155,8 +155,8 @@ async def test_a_payout_has_its_push_once_it_succeeded(books: Books) -> None:
     assert await books.value("SELECT count(*) FROM sync.push") == 0
     for status in ("succeeded", "failed", "succeeded"):
         await books.execute("UPDATE platform.payout SET status = $1", status)
-    (row,) = await books.fetch("SELECT kind, subject, state, account_id, detail FROM sync.push")
-    assert tuple(row) == ("payout", "po_1", "waiting", ACCOUNT, "Not recorded: deposits are off.")
+    (row,) = await books.fetch("SELECT kind, subject, state, account_id, marker FROM sync.push")
+    assert tuple(row) == ("payout", "po_1", "ready", ACCOUNT, "APO:po_1:1")
 
 
 async def test_the_audit_log_cannot_be_changed(books: Books) -> None:

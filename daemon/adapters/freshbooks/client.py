@@ -10,11 +10,13 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from daemon.adapters.freshbooks import ledger, wire
 from daemon.adapters.freshbooks.calls import Answer, Call, Caller, MaySend
 from daemon.adapters.freshbooks.envelopes import Accounting, unwrap
+from daemon.adapters.freshbooks.journal import FreshBooksJournal
 from daemon.adapters.freshbooks.listing import PATHS, check_asked, check_rows, params_of, split
 from daemon.adapters.freshbooks.wire import fingerprint
 from daemon.core.backfill import Pass
 from daemon.core.errors import FreshBooksAnswerInvalid
 from daemon.core.exchange import Page, PaymentDraft, RawItem, Undecodable
+from daemon.core.journal import FbJournalEntry, JournalDraft
 from daemon.core.model import (
     AccountId,
     CustomerId,
@@ -185,6 +187,14 @@ class FreshBooksAccount:
         if payment.invoice_id != draft.invoice_id:
             raise FreshBooksAnswerInvalid(f"FreshBooks answered a payment on invoice {payment.invoice_id}")
         return payment
+
+    async def create_entry(self, draft: JournalDraft, *, may_send: MaySend) -> str:
+        """Write a journal entry, once, and tell its id; errors as of `create_payment` (W6)."""
+        return await FreshBooksJournal(account=self).create_entry(draft, may_send=may_send)
+
+    async def entries_between(self, first: date, last: date) -> tuple[FbJournalEntry, ...]:
+        """Find the journal entries of some days, all pages: the look-up of W4 for deposits and moves."""
+        return await FreshBooksJournal(account=self).entries_between(first, last)
 
     # ---- the chart of accounts ---------------------------------------------------------------------------------------
 

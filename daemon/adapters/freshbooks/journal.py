@@ -1,20 +1,24 @@
 """FreshBooks' journal: write an entry, and find what was entered on some days (W6, FB API s3.9)."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
+from typing import Protocol
 
 import msgspec
 from msgspec import Struct, field
 
 from daemon.adapters.freshbooks.amounts import ZERO, Number, read_day, read_decimal
-from daemon.adapters.freshbooks.calls import Answer, Call, MaySend
-from daemon.adapters.freshbooks.client import LISTING_PAGES_MAX, PAGE_SIZE, FreshBooksAccount
+from daemon.adapters.freshbooks.calls import Answer, Call, Caller, MaySend
 from daemon.adapters.freshbooks.envelopes import Accounting, parse, unwrap
 from daemon.core.errors import FilterIgnored, FreshBooksAnswerInvalid
 from daemon.core.journal import FbJournalEntry, JournalDraft
+from daemon.core.model import AccountId
 
+PAGE_SIZE = 100
+JOURNAL_PAGES_MAX = 500
+"""No books have 50,000 journal lines on a day or two; more pages mean that a filter was ignored."""
 NEWER_VERSION = "2023-09-25"
 """The first X-API-VERSION that has manual journal entries by ledger account."""
 
@@ -112,11 +116,40 @@ _newer_decoder = msgspec.json.Decoder(_MadeAnswer)
 _details_decoder = msgspec.json.Decoder(Accounting[_Details])
 
 
+class Account(Protocol):
+    """What is needed of an account: FreshBooksAccount has it."""
+
+    @property
+    def caller(self) -> Caller:
+        """Makes the calls."""
+        ...
+
+    @property
+    def account_id(self) -> AccountId:
+        """The accounting account."""
+        ...
+
+    @property
+    def business_uuid(self) -> str:
+        """The business of the newer calls."""
+        ...
+
+    @property
+    def token(self) -> Callable[[], Awaitable[str]]:
+        """Hands out a valid access token."""
+        ...
+
+    @property
+    def post_timeout(self) -> timedelta:
+        """How long a call that creates may take."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FreshBooksJournal:
     """The journal of one account. Raises of all: as `Accounting` (actors/ports.py)."""
 
-    account: FreshBooksAccount
+    account: Account
 
     async def create_entry(self, draft: JournalDraft, *, may_send: MaySend) -> str:
         """Write an entry, once, and tell its id; the caller must already have a committed claim (W4).
@@ -138,7 +171,7 @@ class FreshBooksJournal:
         """
         found: dict[int, list[_Detail]] = {}
         days = [("search[start_date]", first.isoformat()), ("search[end_date]", last.isoformat())]
-        for page in range(1, LISTING_PAGES_MAX + 1):
+        for page in range(1, JOURNAL_PAGES_MAX + 1):
             details = await self._details([("page", str(page)), ("per_page", str(PAGE_SIZE)), *days])
             for row in details.journal_entry_details:
                 if not first <= _day_of(row) <= last:
@@ -147,7 +180,7 @@ class FreshBooksJournal:
                 found.setdefault(row.entry.entryid, []).append(row)
             if page >= details.pages:
                 return tuple(_entry(key, rows) for key, rows in found.items())
-        raise FreshBooksAnswerInvalid(f"FreshBooks lists more than {LISTING_PAGES_MAX} pages of journal lines")
+        raise FreshBooksAnswerInvalid(f"FreshBooks lists more than {JOURNAL_PAGES_MAX} pages of journal lines")
 
     async def _details(self, params: Sequence[tuple[str, str]]) -> _Details:
         path = f"/accounting/account/{self.account.account_id}/journal_entries/journal_entry_details"

@@ -8,7 +8,8 @@ import msgspec
 
 from daemon.adapters.postgres import queries
 from daemon.adapters.postgres.connection_store import add_event, close_reconnect
-from daemon.adapters.postgres.pool import Source
+from daemon.adapters.postgres.issue_reconcile import close_issues
+from daemon.adapters.postgres.pool import Conn, Source
 from daemon.adapters.postgres.push_changes import audit, notify
 from daemon.adapters.postgres.token_store import sealed_of, store_tokens
 from daemon.core.consent import (
@@ -19,7 +20,7 @@ from daemon.core.consent import (
     Offer,
     PendingChoice,
 )
-from daemon.core.model import AccountId, PartnerId, Reason, Scope
+from daemon.core.model import AccountId, IssueKind, PartnerId, Reason, Scope
 
 _SQL = queries.load("connections")
 _PUSHES = queries.load("pushes")
@@ -130,6 +131,8 @@ class ConsentStore:
                 return False
             await store_tokens(connection, grant.partner_id, grant.tokens)
             await connection.execute(_SQL["drop_choice"], grant.partner_id)
+            await connection.execute(_PUSHES["adopt_payouts"], grant.partner_id, business.account_id)
+            await connection.execute(_PUSHES["wake_entries"], grant.partner_id, business.account_id)
             await close_reconnect(connection, scope)
             await add_event(connection, grant.partner_id, "consented", {"account_id": business.account_id})
             await audit(
@@ -183,8 +186,11 @@ class ConsentStore:
                 choice.deposits,
                 choice.fees,
                 choice.record_deposits,
+                choice.platform_invoices,
             )
             await connection.execute(_SQL["wake_for_accounts"], partner_id, account_id)
+            await connection.execute(_PUSHES["wake_entries"], partner_id, account_id)
+            await _forget_gone(connection, Scope(partner_id=partner_id, account_id=account_id), before, choice)
             await audit(
                 connection,
                 partner_id,
@@ -226,4 +232,22 @@ def _choice_of(row: asyncpg.Record) -> AccountChoice:
         deposits=row["deposits_account_id"],
         fees=row["fees_account_id"],
         record_deposits=row["record_deposits"],
+        platform_invoices=row["platform_invoices_account_id"],
     )
+
+
+async def _forget_gone(connection: Conn, scope: Scope, before: asyncpg.Record | None, choice: AccountChoice) -> None:
+    """Clear the issues about accounts that are no longer chosen; the next listing judges the new ones (C4)."""
+    old, new = _roles(_choice_of(before)) if before else {}, _roles(choice)
+    changed = [role for role, account in old.items() if new[role] != account]
+    if changed:
+        await close_issues(connection, scope, IssueKind.ACCOUNT_GONE, "account", changed)
+
+
+def _roles(choice: AccountChoice) -> dict[str, str | None]:
+    return {
+        "payments": choice.payments,
+        "deposits": choice.deposits,
+        "fees": choice.fees,
+        "platform_invoices": choice.platform_invoices,
+    }

@@ -5,6 +5,7 @@ from typing import Final
 
 from daemon.adapters.postgres import queries
 from daemon.adapters.postgres.desk_store import DeskStore
+from daemon.adapters.postgres.entry_store import EntryStore
 from daemon.adapters.postgres.pool import Bound, Conn, Source
 from daemon.adapters.postgres.pull_store import PullStore
 from daemon.adapters.postgres.push_changes import audit, notify
@@ -13,6 +14,7 @@ from daemon.core.desk import IssueRow
 from daemon.core.exchange import Reread
 from daemon.core.invoice_rules import decide_unfreeze
 from daemon.core.issues import TAKE_FRESHBOOKS_VERSION
+from daemon.core.journal import EntryKind
 from daemon.core.model import (
     AccountId,
     Choice,
@@ -28,6 +30,7 @@ from daemon.core.model import (
 _SQL = queries.load("desk")
 _CONNECTIONS = queries.load("connections")
 READ_AGAIN: Final = "read_again"
+_ENTRY_KINDS: Final = frozenset(EntryKind)
 _CHOICES: Final = {choice.value: choice for choice in Choice}
 
 
@@ -37,6 +40,7 @@ class DeskActions(DeskStore):
     def __init__(self, source: Source) -> None:
         super().__init__(source)
         self._push = PushStore(source)
+        self._entries = EntryStore(source)
 
     async def ask_sync(self, partner_id: PartnerId, who: str, now: datetime) -> bool:
         """Ask for a sync now, audited; False when there is no connection to sync."""
@@ -77,7 +81,9 @@ class DeskActions(DeskStore):
         (row,) = await self._fetch("issue", partner_id, issue_id)
         scope = Scope(partner_id=partner_id, account_id=AccountId(row["account_id"]))
         kind, subject = issue.subject
-        if action in _CHOICES and kind == "payment":
+        if action in _CHOICES and kind in _ENTRY_KINDS:
+            await self._entries.choose_entry(scope, EntryKind(kind), subject, _CHOICES[action], who)
+        elif action in _CHOICES and kind == "payment":
             await self._push.choose(scope, payment_id or PaymentId(subject), _CHOICES[action], fb_payment_id, who)
         elif action == TAKE_FRESHBOOKS_VERSION:
             await self._unfreeze(scope, issue, who)

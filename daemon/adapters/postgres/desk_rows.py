@@ -200,6 +200,7 @@ def place_of(row: asyncpg.Record) -> PushPlace | None:
         recorded_amount=row["recorded_amount"],
         choice=Choice(row["choice"]) if row["choice"] else None,
         updated_at=row["push_updated_at"],
+        entry_id=row.get("entry_id"),
     )
 
 

@@ -29,6 +29,7 @@ from daemon.core.model import (
 _RECORDS = queries.load("records")
 _ISSUES = queries.load("issues")
 _ACCOUNTS = queries.load("accounts")
+_PUSHES = queries.load("pushes")
 
 
 class PullStore(RereadQueue):
@@ -143,6 +144,7 @@ class PullStore(RereadQueue):
             await connection.execute(
                 _ACCOUNTS["retire_ledger"], scope.partner_id, scope.account_id, [account.id for account in accounts]
             )
+            await connection.execute(_PUSHES["wake_for_listing"], scope.partner_id, scope.account_id)
             chosen = await connection.fetch(_ACCOUNTS["chosen"], scope.partner_id, scope.account_id)
             there = [row["role"] for row in chosen if row["there"]]
             await close_issues(connection, scope, IssueKind.ACCOUNT_GONE, "account", there)

@@ -1,12 +1,51 @@
-"""What decisions, people and the operator change about pushes that nobody is working on."""
+"""What becomes of pushes: what their claims record, and what decisions and people change about those at rest."""
 
 from collections.abc import Sequence
+from typing import Final
+
+import asyncpg
 
 from daemon.adapters.postgres import queries
 from daemon.adapters.postgres.pool import Conn
+from daemon.core.errors import FenceLost
+from daemon.core.exchange import Claim, EntryClaim
+from daemon.core.journal import EntryPush
 from daemon.core.model import PartnerId, PaymentId, Push, Scope
 
 _SQL = queries.load("pushes")
+PAYMENT: Final = "payment"
+"""The kind of a payment's push; the others are journal entries, `EntryKind`."""
+
+
+async def store_push(connection: Conn, claim: Claim | EntryClaim, push: Push | EntryPush) -> None:
+    """Store what became of a claimed push of any kind. Raises FenceLost."""
+    before = claim.push.choice
+    entry = push if isinstance(push, EntryPush) else None
+    payment = push if isinstance(push, Push) else None
+    kind, subject = (entry.kind.value, entry.subject) if entry else (PAYMENT, payment.payment_id if payment else "")
+    stored: asyncpg.Record | None = await connection.fetchrow(
+        _SQL["record"],
+        claim.scope.partner_id,
+        subject,
+        push.generation,
+        claim.fence,
+        push.state.value,
+        push.attempts,
+        push.not_before,
+        push.deadline_at,
+        push.checked_absent,
+        payment.fb_payment_id if payment else None,
+        payment.recorded_amount if payment else None,
+        push.reason.value if push.reason else None,
+        push.detail,
+        push.choice.value if push.choice else None,
+        list(payment.candidates) if payment else [],
+        before.value if before else None,
+        kind,
+        entry.entry_id if entry else None,
+    )
+    if stored is None:
+        raise FenceLost(f"{kind} {subject} is no longer ours to record")
 
 
 async def change_pushes(connection: Conn, scope: Scope, pushes: Sequence[Push]) -> None:

@@ -1,7 +1,9 @@
 """Reads platform payments and their pushes from rows."""
 
 import asyncpg
+import msgspec
 
+from daemon.core.journal import EntryKind, EntryPush, JournalDraft
 from daemon.core.model import (
     Choice,
     FbPaymentId,
@@ -49,3 +51,30 @@ def push_of(row: asyncpg.Record) -> Push:
         choice=Choice(row["choice"]) if row["choice"] else None,
         candidates=tuple(FbPaymentId(candidate) for candidate in row["candidates"]),
     )
+
+
+def entry_of(row: asyncpg.Record) -> EntryPush:
+    """Read a row of sync.push of kind `payout` or `move`."""
+    return EntryPush(
+        kind=EntryKind(row["kind"]),
+        subject=row["subject"],
+        generation=row["generation"],
+        state=PushState(row["state"]),
+        marker=row["marker"],
+        fence=row["fence"],
+        attempts=row["attempts"],
+        not_before=row["not_before"],
+        deadline_at=row["deadline_at"],
+        claimed_at=row["claimed_at"],
+        checked_absent=row["checked_absent"],
+        entry_id=row["entry_id"],
+        draft=draft_of(row["entry"]),
+        reason=Reason(row["reason"]) if row["reason"] else None,
+        detail=row["detail"],
+        choice=Choice(row["choice"]) if row["choice"] else None,
+    )
+
+
+def draft_of(stored: object) -> JournalDraft | None:
+    """Read the journal entry that a push sent."""
+    return None if stored is None else msgspec.convert(stored, JournalDraft)

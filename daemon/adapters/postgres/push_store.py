@@ -2,13 +2,11 @@
 
 from datetime import datetime
 
-import asyncpg
-
 from daemon.adapters.postgres import queries
 from daemon.adapters.postgres.invoice_context import load_contexts
 from daemon.adapters.postgres.invoice_merge import merge_decisions
 from daemon.adapters.postgres.pool import Conn, Source
-from daemon.adapters.postgres.push_changes import audit, notify
+from daemon.adapters.postgres.push_changes import PAYMENT, audit, notify, store_push
 from daemon.adapters.postgres.push_rows import push_of
 from daemon.adapters.postgres.reread_queue import queue_invoices
 from daemon.core.errors import FenceLost
@@ -75,6 +73,8 @@ class PushStore:
                 claim.fence,
                 claim.scope.account_id,
                 deadline_at,
+                PAYMENT,
+                None,
             )
         if row is None:
             raise FenceLost(f"payment {claim.push.payment_id} is no longer ours to send")
@@ -86,7 +86,7 @@ class PushStore:
         Ends the claim, except in state `sending`. A choice that a person made meanwhile stands. Raises FenceLost.
         """
         async with self._source.writing(claim.scope.partner_id) as connection:
-            await _store(connection, claim, push)
+            await store_push(connection, claim, push)
             if push.state is PushState.DONE:
                 await _audit_record(connection, claim, push)
             if decide is not None:
@@ -121,31 +121,6 @@ class PushStore:
             if row["invoice_id"] is not None:
                 await queue_invoices(connection, scope, [InvoiceId(row["invoice_id"])], "platform")
             await notify(connection, scope.partner_id, "push")
-
-
-async def _store(connection: Conn, claim: Claim, push: Push) -> None:
-    before = claim.push.choice
-    stored: asyncpg.Record | None = await connection.fetchrow(
-        _SQL["record"],
-        claim.scope.partner_id,
-        push.payment_id,
-        push.generation,
-        claim.fence,
-        push.state.value,
-        push.attempts,
-        push.not_before,
-        push.deadline_at,
-        push.checked_absent,
-        push.fb_payment_id,
-        push.recorded_amount,
-        push.reason.value if push.reason else None,
-        push.detail,
-        push.choice.value if push.choice else None,
-        list(push.candidates),
-        before.value if before else None,
-    )
-    if stored is None:
-        raise FenceLost(f"payment {push.payment_id} is no longer ours to record")
 
 
 async def _audit_record(connection: Conn, claim: Claim, push: Push) -> None:

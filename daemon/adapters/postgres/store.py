@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 
 from daemon.adapters.postgres.connection_store import ConnectionStore
+from daemon.adapters.postgres.entry_store import EntryStore
 from daemon.adapters.postgres.listener import Listener
 from daemon.adapters.postgres.pool import Pool
 from daemon.adapters.postgres.pull_store import PullStore
@@ -11,7 +12,7 @@ from daemon.adapters.postgres.push_store import PushStore
 from daemon.core.model import PartnerId
 
 
-class PostgresStore(PullStore, PushStore, ConnectionStore):
+class PostgresStore(PullStore, PushStore, EntryStore, ConnectionStore):
     """Fulfils `actors.ports.Store`. `sleep` is the clock's, for the listener's retries."""
 
     def __init__(self, pool: Pool, sleep: Callable[[float], Awaitable[None]]) -> None:

@@ -22,7 +22,8 @@ WHERE partner_id = $1 AND account_id = $2 AND is_active AND ledger_account_id <>
 SELECT r.role, r.id, a.name, coalesce(a.is_active, false) AS there
 FROM sync.connection c
 CROSS JOIN LATERAL (VALUES ('payments', c.payments_account_id), ('deposits', c.deposits_account_id),
-                           ('fees', c.fees_account_id)) AS r (role, id)
+                           ('fees', c.fees_account_id),
+                           ('platform_invoices', c.platform_invoices_account_id)) AS r (role, id)
 LEFT JOIN sync.ledger_account a
        ON a.partner_id = c.partner_id AND a.account_id = c.account_id AND a.ledger_account_id = r.id
 WHERE c.partner_id = $1 AND c.account_id = $2 AND r.id IS NOT NULL

@@ -138,13 +138,14 @@ WHERE partner_id = $1
 RETURNING options
 
 -- name: account_choice
-SELECT payments_account_id, deposits_account_id, fees_account_id, record_deposits
+SELECT payments_account_id, deposits_account_id, fees_account_id, record_deposits, platform_invoices_account_id
 FROM sync.connection
 WHERE partner_id = $1 AND payments_account_id IS NOT NULL AND deposits_account_id IS NOT NULL
 
 -- name: save_account_choice
 UPDATE sync.connection
-SET payments_account_id = $2, deposits_account_id = $3, fees_account_id = $4, record_deposits = $5, updated_at = now()
+SET payments_account_id = $2, deposits_account_id = $3, fees_account_id = $4, record_deposits = $5,
+    platform_invoices_account_id = $6, updated_at = now()
 WHERE partner_id = $1
 RETURNING account_id
 
@@ -156,6 +157,7 @@ WHERE partner_id = $1 AND account_id = $2 AND state = 'waiting' AND reason = 'no
 UPDATE sync.connection
 SET status = 'not_connected', account_id = NULL, disconnecting = false, disconnected_at = $2, parked_reason = NULL,
     parked_at = NULL, payments_account_id = NULL, deposits_account_id = NULL, fees_account_id = NULL,
+    platform_invoices_account_id = NULL,
     record_deposits = false, sync_asked_at = NULL, invoices_as_of = NULL, epoch = epoch + 1, updated_at = now()
 WHERE partner_id = $1
 RETURNING (SELECT b.account_id FROM sync.connection b WHERE b.partner_id = $1) AS account_id

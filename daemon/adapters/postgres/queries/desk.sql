@@ -26,27 +26,51 @@ FROM (
 ) i
 
 -- name: push_counts
-SELECT push_state, count(*) FROM sync.desk_payment
-WHERE partner_id = $1 AND push_state IS NOT NULL
-GROUP BY push_state ORDER BY push_state
+-- By the state of the latest push of each payment; what is ready while no account is chosen waits for the accounts.
+SELECT CASE WHEN l.state = 'ready' AND NOT $2 THEN 'waiting' ELSE l.state END AS push_state, count(*)
+FROM (
+    SELECT DISTINCT ON (subject) state FROM sync.push
+    WHERE partner_id = $1 AND kind = 'payment'
+    ORDER BY subject, generation DESC
+) l
+GROUP BY 1 ORDER BY 1
 
 -- name: invoices
-SELECT * FROM sync.desk_invoice i
-WHERE partner_id = $1
-  AND ($2 = '' OR CASE $2 WHEN 'archived' THEN archived_at IS NOT NULL ELSE archived_at IS NULL AND status = $2 END)
-  AND CASE $3 WHEN '' THEN true
-              WHEN 'deleted' THEN vis_state = 1
-              WHEN 'archived_in_freshbooks' THEN vis_state = 2
-              WHEN 'not_payable' THEN not_payable IS NOT NULL
-              WHEN 'overpaid' THEN amount_due < 0
-              WHEN 'overdue' THEN status = 'outstanding' AND amount_due > 0 AND vis_state <> 1 AND due_on < $4
-              WHEN 'issue' THEN issues > 0
-      END
-  AND ($5::bigint IS NULL OR customer_id = $5)
-  AND ($6 = '' OR strpos(lower(number), lower($6)) > 0 OR strpos(lower(customer_name), lower($6)) > 0)
-  AND ($7::date IS NULL OR (issued_on, invoice_id) < ($7, $8::bigint))
-ORDER BY issued_on DESC, invoice_id DESC
-LIMIT $9
+-- First the page by the table's own columns, then all that is shown of these few.
+WITH open_issues AS MATERIALIZED (
+    SELECT subject_id::bigint AS invoice_id FROM sync.issue
+    WHERE $3 = 'issue' AND partner_id = $1 AND closed_at IS NULL AND subject_type = 'invoice'
+    UNION
+    SELECT p.invoice_id FROM sync.issue u
+    JOIN platform.payment p ON p.partner_id = u.partner_id AND p.payment_id = u.subject_id
+    WHERE $3 = 'issue' AND u.partner_id = $1 AND u.closed_at IS NULL AND u.subject_type = 'payment'
+), found_customers AS MATERIALIZED (
+    SELECT c.customer_id FROM sync.customer c
+    WHERE $6 <> '' AND c.partner_id = $1
+      AND strpos(lower(coalesce(nullif(c.organization, ''), trim(c.first_name || ' ' || c.last_name))), lower($6)) > 0
+), page AS MATERIALIZED (
+    SELECT i.account_id, i.invoice_id FROM sync.invoice i
+    JOIN sync.connection n USING (partner_id, account_id)
+    WHERE i.partner_id = $1
+      AND ($2 = '' OR CASE $2 WHEN 'archived' THEN i.archived_at IS NOT NULL ELSE i.archived_at IS NULL AND i.status = $2 END)
+      AND CASE $3 WHEN '' THEN true
+                  WHEN 'deleted' THEN i.vis_state = 1
+                  WHEN 'archived_in_freshbooks' THEN i.vis_state = 2
+                  WHEN 'not_payable' THEN i.not_payable IS NOT NULL
+                  WHEN 'overpaid' THEN i.amount_due < 0
+                  WHEN 'overdue' THEN i.status = 'outstanding' AND i.amount_due > 0 AND i.vis_state <> 1 AND i.due_on < $4
+                  WHEN 'issue' THEN i.invoice_id IN (SELECT o.invoice_id FROM open_issues o)
+          END
+      AND ($5::bigint IS NULL OR i.customer_id = $5)
+      AND ($6 = '' OR strpos(lower(i.number), lower($6)) > 0
+           OR i.customer_id IN (SELECT f.customer_id FROM found_customers f))
+      AND ($7::date IS NULL OR (i.issued_on, i.invoice_id) < ($7, $8::bigint))
+    ORDER BY i.issued_on DESC, i.invoice_id DESC
+    LIMIT $9
+)
+SELECT d.* FROM page
+JOIN sync.desk_invoice d ON d.partner_id = $1 AND d.account_id = page.account_id AND d.invoice_id = page.invoice_id
+ORDER BY d.issued_on DESC, d.invoice_id DESC
 
 -- name: invoice
 SELECT * FROM sync.desk_invoice WHERE partner_id = $1 AND invoice_id = $2
@@ -114,17 +138,22 @@ SELECT payment_id FROM sync.applied WHERE partner_id = $1 AND account_id = $2 AN
 
 -- name: payouts
 SELECT p.payout_id, p.status, p.currency, p.net, p.arrival_date, p.created_at,
-       s.generation, s.state AS push_state, s.reason AS push_reason, s.detail, s.attempts, s.not_before, s.claimed_at,
-       s.fb_payment_id, s.recorded_amount, s.choice, s.updated_at AS push_updated_at,
+       s.generation,
+       CASE WHEN s.state = 'ready' AND n.payments_account_id IS NULL THEN 'waiting' ELSE s.state END AS push_state,
+       CASE WHEN s.state = 'ready' AND n.payments_account_id IS NULL THEN 'no_accounts' ELSE s.reason END AS push_reason,
+       s.detail, s.attempts, s.not_before, s.claimed_at, s.fb_payment_id, s.entry_id, s.recorded_amount, s.choice,
+       s.updated_at AS push_updated_at,
        coalesce((SELECT jsonb_agg(jsonb_build_object('member', m.member, 'kind', m.kind, 'payment_id', m.payment_id,
                                                      'amount', m.amount::text) ORDER BY m.member)
                  FROM platform.payout_member m
                  WHERE m.partner_id = p.partner_id AND m.payout_id = p.payout_id), '[]') AS members
 FROM platform.payout p
+LEFT JOIN sync.connection n ON n.partner_id = p.partner_id
 LEFT JOIN LATERAL (
     SELECT * FROM sync.push s
     WHERE s.partner_id = p.partner_id AND s.kind = 'payout' AND s.subject = p.payout_id
-    ORDER BY s.generation DESC
+    -- One that failed and succeeded after all stands where its deposit stands.
+    ORDER BY s.reason = 'payout_recovered' IS TRUE, s.generation DESC
     LIMIT 1
 ) s ON true
 WHERE p.partner_id = $1 AND ($2::timestamptz IS NULL OR (p.created_at, p.payout_id) < ($2, $3::text))

@@ -46,11 +46,27 @@ WHERE (partner_id, kind, subject, generation) = (
 )
 RETURNING p.*
 
+-- name: claim_entry
+-- The oldest due journal entry; entries wait for no one but themselves.
+UPDATE sync.push AS p
+SET fence = fence + 1, worked_at = $3, deadline_at = $4, updated_at = now()
+WHERE (partner_id, kind, subject, generation) = (
+    SELECT c.partner_id, c.kind, c.subject, c.generation FROM sync.push c
+    WHERE c.partner_id = $1 AND c.account_id = $2 AND c.kind <> 'payment'
+      AND c.state IN ('ready', 'sending', 'uncertain', 'waiting')
+      AND (c.deadline_at IS NULL OR c.deadline_at <= $3)
+      AND CASE c.state WHEN 'waiting' THEN c.not_before <= $3 ELSE coalesce(c.not_before <= $3, true) END
+    ORDER BY c.created_at, c.kind, c.subject, c.generation
+    LIMIT 1
+    FOR UPDATE SKIP LOCKED
+)
+RETURNING p.*
+
 -- name: next_at
--- When the earliest push that nothing stands before becomes due.
+-- When the earliest push that nothing stands before becomes due, of any kind.
 SELECT min(greatest(c.deadline_at, coalesce(c.not_before, sync.at_once())))
 FROM sync.push c
-WHERE c.partner_id = $1 AND c.account_id = $2 AND c.kind = 'payment'
+WHERE c.partner_id = $1 AND c.account_id = $2
   AND c.state IN ('ready', 'sending', 'uncertain', 'waiting')
   AND (c.state <> 'waiting' OR c.not_before IS NOT NULL)
   AND NOT EXISTS (
@@ -67,8 +83,8 @@ WHERE c.partner_id = $1 AND c.account_id = $2 AND c.kind = 'payment'
 -- name: begin_send
 UPDATE sync.push
 SET state = 'sending', deadline_at = $6, claimed_at = coalesce(claimed_at, worked_at), attempts = attempts + 1,
-    updated_at = now()
-WHERE partner_id = $1 AND kind = 'payment' AND subject = $2 AND generation = $3 AND fence = $4
+    entry = coalesce($8::jsonb, entry), updated_at = now()
+WHERE partner_id = $1 AND kind = $7 AND subject = $2 AND generation = $3 AND fence = $4
   AND state IN ('ready', 'waiting', 'uncertain', 'sending') AND account_id = $5
 RETURNING *
 
@@ -86,8 +102,9 @@ SET state = CASE WHEN choice IS DISTINCT FROM $16 AND $5 = 'needs_person' THEN '
     recorded_amount = $11, reason = $12, detail = $13,
     choice = CASE WHEN choice IS DISTINCT FROM $16 THEN choice ELSE $14 END,
     candidates = $15,
+    entry_id = coalesce($18, entry_id),
     updated_at = now()
-WHERE partner_id = $1 AND kind = 'payment' AND subject = $2 AND generation = $3 AND fence = $4
+WHERE partner_id = $1 AND kind = $17 AND subject = $2 AND generation = $3 AND fence = $4
 RETURNING generation
 
 -- name: latest
@@ -105,6 +122,33 @@ SET choice = $4, attempts = 0, checked_absent = CASE WHEN state IN ('sending', '
     not_before = CASE WHEN state IN ('needs_person', 'waiting', 'ready') THEN sync.at_once() ELSE not_before END,
     updated_at = now()
 WHERE partner_id = $1 AND kind = 'payment' AND subject = $2 AND generation = $3
+
+-- name: choose_entry
+-- One that is done, or on its way, only keeps the choice.
+UPDATE sync.push AS p
+SET choice = $4, attempts = CASE state WHEN 'needs_person' THEN 0 ELSE attempts END,
+    state = CASE state WHEN 'needs_person' THEN 'ready' ELSE state END,
+    not_before = CASE state WHEN 'needs_person' THEN sync.at_once() ELSE not_before END,
+    updated_at = now()
+WHERE partner_id = $1 AND kind = $2 AND subject = $3
+  AND generation = (SELECT max(l.generation) FROM sync.push l WHERE l.partner_id = $1 AND l.kind = $2 AND l.subject = $3)
+RETURNING p.*
+
+-- name: wake_entries
+-- What waits for a setting is planned anew; whoever plans it from the old ones loses the claim.
+UPDATE sync.push
+SET fence = fence + 1, deadline_at = NULL, not_before = sync.at_once(), updated_at = now()
+WHERE partner_id = $1 AND account_id = $2 AND kind <> 'payment' AND state IN ('ready', 'waiting')
+RETURNING subject
+
+-- name: wake_for_listing
+-- A listing of the accounts may show what was missed.
+UPDATE sync.push SET not_before = sync.at_once(), updated_at = now()
+WHERE partner_id = $1 AND account_id = $2 AND state = 'waiting' AND reason IN ('account_gone', 'no_clearing_account')
+
+-- name: adopt_payouts
+-- Payouts that came before there was a connection belong to the books that are connected first.
+UPDATE sync.push SET account_id = $2 WHERE partner_id = $1 AND kind = 'payout' AND account_id = '' AND state <> 'cancelled'
 
 -- name: cancel_unsent
 UPDATE sync.push
