@@ -52,7 +52,7 @@ class DeskStore:
             if row is None:
                 return None
             cursors = await connection.fetch(_CONNECTIONS["cursors"], partner_id, row["account_id"])
-            counts = await _counts(connection, partner_id, row["account_id"])
+            counts = await _counts(connection, row)
         feeds = tuple(desk_rows.progress_of(msgspec.convert(cursor[0], Cursor)) for cursor in cursors)
         return desk_rows.module_of(row, feeds, counts)
 
@@ -214,11 +214,13 @@ class DeskStore:
                 raise ValueError(str(error)) from error
 
 
-async def _counts(connection: Conn, partner_id: PartnerId, account_id: str | None) -> Counts:
-    row = await connection.fetchrow(_SQL["counts"], partner_id, account_id)
+async def _counts(connection: Conn, module: asyncpg.Record) -> Counts:
+    row = await connection.fetchrow(_SQL["counts"], module["partner_id"], module["account_id"])
     if row is None:
         return Counts()
-    return desk_rows.counts_of(row, await connection.fetch(_SQL["push_counts"], partner_id))
+    has_accounts = module["payments_account_id"] is not None
+    pushes = await connection.fetch(_SQL["push_counts"], module["partner_id"], has_accounts)
+    return desk_rows.counts_of(row, pushes)
 
 
 def _page(

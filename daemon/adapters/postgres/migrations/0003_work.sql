@@ -26,8 +26,10 @@ CREATE TABLE sync.push (
     updated_at      timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (partner_id, kind, subject, generation)
 ) WITH (fillfactor = 70);
-CREATE INDEX push_open ON sync.push (partner_id, account_id, created_at)
-    WHERE kind = 'payment' AND state IN ('ready', 'sending', 'uncertain', 'waiting');
+CREATE INDEX push_open ON sync.push (partner_id, account_id, created_at, subject)
+    WHERE state IN ('ready', 'sending', 'uncertain', 'waiting');
+CREATE INDEX push_in_line ON sync.push (partner_id, account_id, invoice_id)
+    WHERE state IN ('ready', 'sending', 'uncertain', 'waiting');
 CREATE INDEX push_marker ON sync.push (partner_id, marker);
 CREATE INDEX push_fb_payment ON sync.push (partner_id, account_id, fb_payment_id) WHERE fb_payment_id IS NOT NULL;
 
