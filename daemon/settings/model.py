@@ -130,6 +130,8 @@ class SyncSettings(Section):
     invoices_interval: Duration = _POLICY.pull.invoices_interval
     accounts_interval: Duration = _POLICY.pull.accounts_interval
     census_interval: Duration = _POLICY.pull.census_interval
+    callbacks_interval: Duration = _POLICY.pull.callbacks_interval
+    callbacks_retry: Duration = _POLICY.pull.callbacks_retry
     page_size: int = Field(default=_POLICY.pull.page_size, ge=1, le=100)
     pages_in_flight: int = Field(default=_POLICY.pull.pages_in_flight, ge=1, le=32)
     first_months: int = Field(default=_POLICY.pull.first_months, ge=1, le=120)
