@@ -160,9 +160,10 @@ class Books:
 
 
 @contextlib.asynccontextmanager
-async def opened_books(dsn: str, *options: str) -> AsyncIterator[Books]:
+async def opened_books(dsn: str, *options: str, webhooks: bool = False) -> AsyncIterator[Books]:
     """Run a sandbox process for as long as the context lasts."""
-    command = [sys.executable, "-m", "daemon.sandbox", "--port", "0", "--invoices", "1", "--no-webhooks", *options]
+    silent = () if webhooks else ("--no-webhooks",)
+    command = [sys.executable, "-m", "daemon.sandbox", "--port", "0", "--invoices", "1", *silent, *options]
     process = await anyio.open_process(command, stdin=-3, stderr=None, env=environment())
     try:
         assert process.stdout is not None

@@ -1,0 +1,101 @@
+"""FreshBooks rings: the real daemon and the real sandbox, with the handshake, forgers and vandals (P1)."""
+
+import signal
+from functools import partial
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from daemon.core.callbacks import EVENTS
+from tests.polling import eventually
+from tests.system.books import Books, Partner, opened_books
+from tests.system.program import Program, running
+from tests.system.test_demo import free_ports
+
+pytestmark = pytest.mark.timeout(120)
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+def settings(books: Books, port: str) -> str:
+    """Settings with a public address that FreshBooks can reach."""
+    text = books.settings(public=f"127.0.0.1:{port}")
+    return text.replace('base_url = "http://localhost:8080"', f'base_url = "http://127.0.0.1:{port}"')
+
+
+async def _ringing(books: Books, partner: Partner) -> bool:
+    trusted = await books.database.fetchval(
+        "SELECT count(*) FROM sync.callback WHERE partner_id = $1 AND trusted_at IS NOT NULL", partner.partner_id
+    )
+    return bool(trusted == len(EVENTS))
+
+
+async def _total(books: Books, partner: Partner, invoice: int) -> str:
+    value = await books.database.fetchval(
+        "SELECT amount_due FROM platform.invoice WHERE partner_id = $1 AND invoice_id = $2", partner.partner_id, invoice
+    )
+    return str(value)
+
+
+async def _outcomes(program: Program, outcome: str) -> float:
+    return await program.metric(f'syncd_webhooks_total{{outcome="{outcome}"}}')
+
+
+async def test_a_change_in_freshbooks_is_stored_within_seconds_by_webhook(database: str, tmp_path: Path) -> None:
+    (port,) = free_ports(1)
+    async with opened_books(database, webhooks=True) as books:
+        partner = await books.add(40)
+        async with running(tmp_path, settings(books, port)) as program:
+            await eventually(lambda: books.is_connected(partner), within_s=60)
+            await eventually(partial(_ringing, books, partner), within_s=60)
+            (invoice,) = await books.unpaid(partner)
+            await books.control("POST", f"books/{partner.account_id}/invoices/{invoice}/pay", {})
+            await eventually(lambda: _is(books, partner, invoice, "0.00"), within_s=10)
+            assert await _outcomes(program, "rang") > 0
+            await books.database.execute("UPDATE sync.connection SET disconnecting = true")
+            await books.database.execute("SELECT pg_notify('syncd_wake', $1)", f"{partner.partner_id}:connection")
+            await eventually(lambda: _is_gone(books, partner), within_s=20)
+            program.send(signal.SIGTERM)
+            assert await program.end() == 0
+
+
+async def _is(books: Books, partner: Partner, invoice: int, wanted: str) -> bool:
+    return await _total(books, partner, invoice) == wanted
+
+
+async def _is_gone(books: Books, partner: Partner) -> bool:
+    left = await books.database.fetchval("SELECT count(*) FROM sync.callback WHERE partner_id = $1", partner.partner_id)
+    return await books.status(partner) == "not_connected" and left == 0
+
+
+async def test_forged_oversized_and_malformed_deliveries_are_refused_and_counted(database: str, tmp_path: Path) -> None:
+    (port,) = free_ports(1)
+    async with opened_books(database, webhooks=True) as books, aiohttp.ClientSession() as http:
+        partner = await books.add(5)
+        async with running(tmp_path, settings(books, port)) as program:
+            await eventually(lambda: books.is_connected(partner), within_s=60)
+            await eventually(partial(_ringing, books, partner), within_s=60)
+            url = f"http://127.0.0.1:{port}/webhooks/freshbooks/{partner.partner_id}"
+            good = f"name=invoice.update&object_id=1&account_id={partner.account_id}"
+            cases = [
+                ("forged", good, {"X-FreshBooks-Hmac-SHA256": "AAAA"}, 401),
+                ("forged", good, {}, 401),
+                ("unknown", good.replace(partner.account_id, "another"), {}, 404),
+                ("malformed", "no form at all", {}, 400),
+                ("malformed", "name=x&object_id=abc&account_id=y", {}, 400),
+                ("malformed", good + "&object_id=2", {}, 400),
+                ("malformed", good + "&" + "&".join(f"k{n}=1" for n in range(40)), {}, 400),
+                ("oversized", good + "&pad=" + "x" * 10_000, {}, 413),
+            ]
+            for outcome, body, headers, status in cases:
+                async with http.post(url, data=body, headers=FORM | headers) as answer:
+                    assert answer.status == status, (outcome, body[:60])
+            for outcome, count in (("forged", 2), ("unknown", 1), ("malformed", 4), ("oversized", 1)):
+                assert await _outcomes(program, outcome) == count
+            planted = f"name=callback.verify&object_id=1&account_id={partner.account_id}&verifier=mine"
+            async with http.post(url, data=planted, headers=FORM) as answer:
+                assert answer.status == 200
+            trusted = await books.database.fetchval("SELECT count(*) FROM sync.callback WHERE trusted_at IS NOT NULL")
+            assert trusted == len(EVENTS)
+            rereads = await books.database.fetchval("SELECT count(*) FROM sync.reread WHERE id = 1")
+            assert rereads == 0
