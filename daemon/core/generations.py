@@ -35,6 +35,8 @@ def settle_generations(
     links: Sequence[Link], rows: Sequence[Applied], before: Sequence[Applied], invoice_id: InvoiceId
 ) -> Generations:
     """Bring every push in step with what the last snapshot shows (`rows`) and what the one before it showed."""
+    if not links:
+        return NOTHING_PUSHED
     given_away = {
         link.push.fb_payment_id
         for link in links
@@ -58,6 +60,10 @@ def settle_generations(
             pushes = (*pushes, again)
         settled.append(replace(link, pushes=pushes))
     return Generations(links=tuple(settled), changed=tuple(changed), opened=tuple(opened))
+
+
+NOTHING_PUSHED: Final = Generations(links=(), changed=(), opened=())
+"""What there is to say of an invoice that no platform payment is for: most of a backfill."""
 
 
 def next_generation(push: Push) -> Push:

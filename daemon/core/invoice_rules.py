@@ -26,7 +26,6 @@ from daemon.core.model import (
     PaymentId,
     Reading,
     Snapshot,
-    Terms,
     VisState,
 )
 from daemon.core.policy import PushPolicy
@@ -59,7 +58,7 @@ def decide_page_read(read: FbInvoice, reading: Reading, context: InvoiceContext)
     verdict = is_newer(context.invoice, read, reading)
     if verdict is not Freshness.NEWER:
         return _as_it_stands(read.id, context, reread=_cannot_tell(verdict, read, context))
-    return _decide(_following(read, reading, context.invoice), terms_of(read), (), context)
+    return _decide(_following(read, reading, context.invoice), read, (), context)
 
 
 def decide_snapshot(
@@ -80,7 +79,7 @@ def decide_snapshot(
     if candidate.is_frozen and names_typed_money(snapshot.payments, rows, context.applied):
         candidate = replace(candidate, frozen_other=other_money(candidate, shares_of(context.links, rows, read.id)))
     woken = may_go_now(snapshot, context, policy)
-    decision = _decide(candidate, terms_of(read), rows, _awake(context, woken))
+    decision = _decide(candidate, read, rows, _awake(context, woken))
     return replace(decision, woken=woken, related=_related(read.id, rows, context))
 
 
@@ -120,31 +119,29 @@ def is_newer(stored: Invoice | None, read: FbInvoice, reading: Reading) -> Fresh
 
 
 def _decide(
-    candidate: Invoice,
-    read: Terms | None,
-    rows: Sequence[Applied],
-    context: InvoiceContext,
+    candidate: Invoice, read: FbInvoice | None, rows: Sequence[Applied], context: InvoiceContext
 ) -> InvoiceDecision:
     """Decide a candidate row: FreshBooks' latest balance facts with the stored terms, freeze and amount due."""
     settled = settle_generations(context.links, rows, context.applied, candidate.id)
     shares = shares_of(settled.links, rows, candidate.id)
     invoice = _freeze(_released(candidate, read, shares), shares, just_read=read is not None)
+    stored = context.invoice
     return InvoiceDecision(
         invoice=invoice,
         applied=tuple(rows),
         issues=standing_issues(invoice.id, invoice, shares),
         subjects=subjects_of(invoice.id, shares),
-        history=tuple(entries(context.invoice, invoice, read)) if context.invoice is not None else (),
+        history=tuple(entries(stored, invoice, terms_of(read) if read else None)) if stored is not None else (),
         opened=settled.opened,
         changed=settled.changed,
     )
 
 
-def _released(candidate: Invoice, read: Terms | None, shares: Sequence[Share]) -> Invoice:
+def _released(candidate: Invoice, read: FbInvoice | None, shares: Sequence[Share]) -> Invoice:
     if not candidate.is_frozen or not must_unfreeze(candidate, shares):
         return candidate
     released = replace(candidate, frozen_at=None, frozen_other=None)
-    return released if read is None else replace(released, terms=read, terms_hash=candidate.fb_terms_hash)
+    return released if read is None else replace(released, terms=terms_of(read), terms_hash=candidate.fb_terms_hash)
 
 
 def _freeze(candidate: Invoice, shares: Sequence[Share], *, just_read: bool) -> Invoice:
@@ -164,29 +161,29 @@ def _freeze(candidate: Invoice, shares: Sequence[Share], *, just_read: bool) -> 
 def _priced(
     candidate: Invoice, due: Decimal | None, frozen_at: datetime | None, frozen_other: Decimal | None
 ) -> Invoice:
-    is_draft = candidate.fb_status == FB_STATUS_DRAFT and frozen_at is None
-    paid = due is not None and due <= ZERO and candidate.terms.total > ZERO
-    status = InvoiceStatus.DRAFT if is_draft else InvoiceStatus.PAID if paid else InvoiceStatus.OUTSTANDING
+    settled = due is not None and due <= ZERO
+    status = InvoiceStatus.PAID if settled and candidate.terms.total > ZERO else InvoiceStatus.OUTSTANDING
+    if candidate.fb_status == FB_STATUS_DRAFT and frozen_at is None:
+        status = InvoiceStatus.DRAFT
+    why = _not_payable(candidate, due, status)
+    if frozen_at is None and (status, due, why) == (candidate.status, candidate.amount_due, candidate.not_payable):
+        return candidate
     return replace(
-        candidate,
-        status=status,
-        amount_due=due,
-        not_payable=_not_payable(candidate, due, status),
-        frozen_at=frozen_at,
-        frozen_other=frozen_other,
+        candidate, status=status, amount_due=due, not_payable=why, frozen_at=frozen_at, frozen_other=frozen_other
     )
 
 
 def _not_payable(invoice: Invoice, due: Decimal | None, status: InvoiceStatus) -> NotPayable | None:
     """Tell why the platform must not charge this invoice (P6, P12). One archived in FreshBooks stays payable."""
-    reasons = (
-        (invoice.vis_state is VisState.DELETED, NotPayable.DELETED),
-        (status is InvoiceStatus.DRAFT, NotPayable.DRAFT),
-        (invoice.disputed or invoice.fb_status == FB_STATUS_DISPUTED, NotPayable.DISPUTED),
-        (due is None, NotPayable.UNKNOWN_DUE),
-        (due is not None and due <= ZERO, NotPayable.NOTHING_DUE),
-    )
-    return next((reason for holds, reason in reasons if holds), None)
+    if invoice.vis_state is VisState.DELETED:
+        return NotPayable.DELETED
+    if status is InvoiceStatus.DRAFT:
+        return NotPayable.DRAFT
+    if invoice.disputed or invoice.fb_status == FB_STATUS_DISPUTED:
+        return NotPayable.DISPUTED
+    if due is None:
+        return NotPayable.UNKNOWN_DUE
+    return NotPayable.NOTHING_DUE if due <= ZERO else None
 
 
 def _following(read: FbInvoice, reading: Reading, stored: Invoice | None) -> Invoice:
@@ -210,7 +207,7 @@ def _following(read: FbInvoice, reading: Reading, stored: Invoice | None) -> Inv
         fingerprint=read.fingerprint,
         reading=reading,
         status=InvoiceStatus.OUTSTANDING,
-        amount_due=stored.amount_due if stored else None,
+        amount_due=stored.amount_due if stored else read.outstanding,
         not_payable=None,
         frozen_at=frozen.frozen_at if frozen else None,
         frozen_other=frozen.frozen_other if frozen else None,

@@ -100,11 +100,13 @@ def may_go_now(snapshot: Snapshot, context: InvoiceContext, policy: PushPolicy) 
         link.payment.id
         for link in context.links
         if link.push is not None
+        and link.push.state in _HELD_BACK
         and link.payment.invoice_id == snapshot.invoice.id
         and _is_freed(link.push, guard(link.payment, link.push, snapshot, context, policy))
     )
 
 
+_HELD_BACK: Final = frozenset({PushState.WAITING, PushState.NEEDS_PERSON})
 _WAITS_FOR_INVOICE: Final = frozenset({Reason.UNTIL_REVERTED, Reason.INVOICE_UNKNOWN})
 _STOPPED_BY_INVOICE: Final = frozenset(
     {
@@ -121,8 +123,6 @@ _STOPPED_BY_INVOICE: Final = frozenset(
 def _is_freed(push: Push, verdict: GuardVerdict) -> bool:
     if push.state is PushState.WAITING:
         return push.reason in _WAITS_FOR_INVOICE and isinstance(verdict, Post | Adopt)
-    if push.state is not PushState.NEEDS_PERSON:
-        return False
     return isinstance(verdict, Adopt) or (push.reason in _STOPPED_BY_INVOICE and isinstance(verdict, Post))
 
 
