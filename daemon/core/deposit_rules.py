@@ -145,12 +145,12 @@ def _lines(payout: Payout, accounts: BookAccounts, chosen: AccountChoice) -> Ite
     yield from _side(accounts, chosen.fees, _fees(payout))
     yield from _side(accounts, chosen.platform_invoices, _returned(_on_platform(payout)))
     yield from _side(accounts, chosen.platform_invoices, -_gross(_on_platform(payout)))
+    account = accounts.active(chosen.payments)
+    here = line(account, ZERO) if account else None
     held: dict[JournalLine, list[Member]] = {}
-    here = accounts.active(chosen.payments)
-    for member in _through_payments(payout):
-        place = member.held_in or (line(here, ZERO) if here else None)
-        if place is not None:
-            held.setdefault(replace(place, amount=ZERO), []).append(member)
+    places = [(member.held_in or here, member) for member in _through_payments(payout)]
+    for place, member in [(replace(place, amount=ZERO), member) for place, member in places if place]:
+        held.setdefault(place, []).append(member)
     for place, members in held.items():
         yield from (replace(place, amount=sum_) for sum_ in (_returned(members), -_gross(members)) if sum_)
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, assert_never
 
 from daemon.core.deposit_rules import Enter, EntryVerdict
 from daemon.core.journal import EntryPush, FbJournalEntry, carries
@@ -34,6 +34,8 @@ def after_plan(push: EntryPush, verdict: EntryVerdict, now: datetime) -> EntryPu
             return replace(push, state=PushState.CANCELLED, reason=reason, detail="", not_before=None)
         case Enter():
             return push
+        case _:
+            assert_never(verdict)
 
 
 def after_entry(push: EntryPush, entry_id: str) -> EntryPush:

@@ -1,6 +1,6 @@
 """What the dashboard says of a deposit or a move: one visible place each, and the issues that must stand (W6, W8)."""
 
-from typing import Final
+from typing import Final, assert_never
 
 from daemon.core.journal import EntryKind, EntryPush
 from daemon.core.model import Choice, Issue, IssueKind, PushState, Reason
@@ -79,6 +79,8 @@ def entry_place(push: EntryPush) -> Place:
         case PushState.READY | PushState.WAITING:
             sentence = _WAITS.get(push.reason, NEXT) if push.reason else NEXT
             return Place(kind=PlaceKind.WAITING, why=f"{sentence} {push.detail}".rstrip())
+        case _:
+            assert_never(push.state)
 
 
 def entry_issues(push: EntryPush) -> frozenset[Issue]:

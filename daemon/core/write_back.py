@@ -3,7 +3,7 @@
 import enum
 from dataclasses import replace
 from datetime import datetime
-from typing import Final, TypeVar
+from typing import Final, TypeVar, assert_never
 
 from daemon.core.journal import EntryPush
 from daemon.core.model import Push, PushState, Reason
@@ -43,6 +43,8 @@ def failed(push: PushT, kind: Failure, now: datetime, policy: PushPolicy, detail
             return replace(
                 push, state=PushState.UNCERTAIN, reason=None, detail="", checked_absent=0, not_before=settled
             )
+        case _:
+            assert_never(kind)
 
 
 def found_absent(push: PushT, now: datetime, policy: PushPolicy) -> PushT:
