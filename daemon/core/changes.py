@@ -57,8 +57,11 @@ def connection_changed(state: Syncing, connection: Connection, now: datetime, po
 def retuned(state: Syncing, now: datetime, policy: Policy) -> Syncing:
     """Recompute every deadline under the new policy, so that a shorter interval or a wider margin acts at once."""
     old = state.schedule
-    accounts_at = min(old.accounts_at or now, now + policy.pull.accounts_interval)
-    schedule = replace(old, accounts_at=accounts_at)
+    schedule = replace(
+        old,
+        accounts_at=min(old.accounts_at or now, now + policy.pull.accounts_interval),
+        callbacks_at=min(old.callbacks_at or now, now + policy.pull.callbacks_interval),
+    )
     if old.token_until is not None and old.refresh_at is not None:
         schedule = replace(schedule, refresh_at=min(old.refresh_at, refresh_at(old.token_until, now, policy)))
     cursors = with_deadlines(state.cursors, state.connection, now, policy.pull)

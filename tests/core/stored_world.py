@@ -8,6 +8,7 @@ from daemon.core.backfill import Cursor, PageFacts, advance, counted
 from daemon.core.effects import (
     CountPages,
     Effect,
+    EnsureCallbacks,
     LaneEffect,
     ListAccounts,
     MarkConnected,
@@ -32,6 +33,7 @@ LANES = {
     PullPages: Lane.PULL,
     RereadObjects: Lane.PULL,
     ListAccounts: Lane.PULL,
+    EnsureCallbacks: Lane.PULL,
     PushNext: Lane.PUSH,
 }
 
@@ -148,11 +150,12 @@ class World:
             case RefreshToken() | RevokeToken():
                 return self._auth_success(effect)
             case CountPages() | PullPages():
-                return self._pull_success(effect, changed, pages)
+                return self._pages_success(effect, changed, pages)
             case RereadObjects():
                 return events.ObjectsReread(next_at=later)
-            case ListAccounts():
-                return events.AccountsListed()
+            case ListAccounts() | EnsureCallbacks():
+                is_list = isinstance(effect, ListAccounts)
+                return events.AccountsListed() if is_list else events.CallbacksEnsured(done=changed == 0)
             case PushNext():
                 return events.Pushed(next_at=later, rereads=changed > 1)
 
@@ -164,7 +167,7 @@ class World:
             self.stored = replace(self.stored, status=ConnectionStatus.NOT_CONNECTED, scope=None, disconnecting=False)
         return events.TokenRevoked()
 
-    def _pull_success(self, effect: CountPages | PullPages, changed: int, pages: int) -> events.Event:
+    def _pages_success(self, effect: CountPages | PullPages, changed: int, pages: int) -> events.Event:
         cursor = effect.cursor
         if isinstance(effect, CountPages):
             left = len(cursor.queue) - len(cursor.counts)

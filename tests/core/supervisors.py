@@ -98,7 +98,12 @@ def calm(connection: Connection, **deadlines: Any) -> Syncing:
     """A state in which nothing is due but what `deadlines` and the feeds say."""
     later = NOW + minutes(60)
     schedule = Schedule(
-        refresh_at=later, token_until=NOW + TOKEN_LIFE, reread_at=None, accounts_at=later, push_at=later
+        refresh_at=later,
+        token_until=NOW + TOKEN_LIFE,
+        reread_at=None,
+        accounts_at=later,
+        callbacks_at=later,
+        push_at=later,
     )
     return replace(syncing(connection), schedule=replace(schedule, **deadlines))
 

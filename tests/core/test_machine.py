@@ -97,6 +97,7 @@ FAILURES = [
 OUTSIDE = [
     act("push_arrives", lambda w: w.step(events.PushArrived())),
     act("reread_asked", lambda w: w.step(events.RereadAsked())),
+    act("verifier_arrives", lambda w: w.step(events.VerifierArrived())),
     act("wake_early", lambda w: w.step(events.Woke())),
     act("accounts_chosen", lambda w: w.change(accounts_chosen=True)),
     act("sync_now", lambda w: w.change(sync_asked_at=w.now)),

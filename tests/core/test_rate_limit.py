@@ -121,6 +121,13 @@ def test_a_larger_burst_after_a_reload_must_fill_up_first() -> None:
     assert drawn(budget, 21, 0.0)[1][20] > 0
 
 
+def test_a_smaller_burst_after_a_reload_owes_what_the_larger_one_gave() -> None:
+    budget, waits = drawn(new_budget(replace(POLICY, burst=300), 0.0), 300, 0.0)
+    assert waits == [0.0] * 300
+    _, waits = drawn(retuned(budget, POLICY, 0.0), 400, 0.0)
+    assert sum(wait < 60 - ROUNDING_S for wait in waits) <= 300
+
+
 def test_a_reload_that_changes_nothing_changes_nothing() -> None:
     budget, _ = drawn(new_budget(POLICY, 0.0), 40, 0.0)
     assert retuned(budget, POLICY, 0.0) == budget

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from daemon.core.backfill import Cursor, Feed, Pass
-from daemon.core.effects import CountPages, Effect, LaneEffect, ListAccounts, PullPages, RereadObjects
+from daemon.core.effects import CountPages, Effect, EnsureCallbacks, LaneEffect, ListAccounts, PullPages, RereadObjects
 from daemon.core.model import Resource
 from daemon.core.schedule import EPOCH, lane_of, start_work, wake_at, with_cursor, with_lane
 from daemon.core.state import Connection, Lane, LaneState, NotConnected, Schedule, Syncing, cursor_of
@@ -62,6 +62,11 @@ ORDER: list[tuple[str, Syncing, Effect]] = [
         "the chart of accounts goes before the feeds",
         with_cursors(settled(accounts_at=NOW), *RUNS.values()),
         ListAccounts(scope=SCOPE),
+    ),
+    (
+        "the doorbells go before the feeds",
+        with_cursors(settled(callbacks_at=NOW), *RUNS.values()),
+        EnsureCallbacks(scope=SCOPE),
     ),
     (
         "payments go before invoices",

@@ -8,6 +8,7 @@ from daemon.core.backfill import Feed
 from daemon.core.backoff import backoff_delay
 from daemon.core.effects import (
     Effect,
+    EnsureCallbacks,
     ListAccounts,
     Park,
     PullPages,
@@ -36,6 +37,7 @@ NOBODY = NotConnected(partner_id=SCOPE.partner_id)
 PUSH = PushNext(scope=SCOPE, timezone="America/New_York")
 REREAD = RereadObjects(scope=SCOPE)
 ACCOUNTS = ListAccounts(scope=SCOPE)
+CALLBACKS = EnsureCallbacks(scope=SCOPE)
 REFRESH = RefreshToken(partner_id=SCOPE.partner_id)
 REVOKE = RevokeToken(partner_id=SCOPE.partner_id, give_up=False)
 RUN = running(Feed.PAYMENTS)
@@ -57,6 +59,7 @@ ROWS: list[Row] = [
     ("not connected, nothing to do on waking", NOBODY, events.Woke(), NOBODY, []),
     ("not connected, nothing to push", NOBODY, events.PushArrived(), NOBODY, []),
     ("not connected, nothing to read", NOBODY, events.RereadAsked(), NOBODY, []),
+    ("not connected, nothing to verify", NOBODY, events.VerifierArrived(), NOBODY, []),
     ("not connected, no interval to change", NOBODY, events.PolicyChanged(), NOBODY, []),
     ("not connected, nothing to drain", NOBODY, events.DrainAsked(), NOBODY, []),
     (
@@ -149,6 +152,27 @@ ROWS: list[Row] = [
         in_flight(settled(accounts_at=NOW), Lane.PULL),
         events.AccountsListed(),
         settled(accounts_at=NOW + timedelta(days=1)),
+        [],
+    ),
+    (
+        "a verifier is handed back at once",
+        settled(),
+        events.VerifierArrived(),
+        in_flight(settled(callbacks_at=NOW), Lane.PULL),
+        [CALLBACKS],
+    ),
+    (
+        "callbacks that ring are looked after an hour later",
+        in_flight(settled(callbacks_at=NOW), Lane.PULL),
+        events.CallbacksEnsured(done=True),
+        settled(callbacks_at=NOW + minutes(60)),
+        [],
+    ),
+    (
+        "callbacks that do not ring yet are looked after soon",
+        in_flight(settled(callbacks_at=NOW), Lane.PULL),
+        events.CallbacksEnsured(done=False),
+        settled(callbacks_at=NOW + timedelta(seconds=30)),
         [],
     ),
     (
