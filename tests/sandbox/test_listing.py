@@ -104,6 +104,16 @@ async def test_updated_bounds_work_for_what_has_an_updated(api: Api, shop: Json,
     assert sorted(today + earlier) == sorted(await ids(api, path))
 
 
+async def test_a_row_written_again_leaves_the_day_it_was_written_before(api: Api) -> None:
+    key = (await api.invoice())["id"]
+    await api.move_clock(advance=86_400)
+    query = {"search[updated_min]": "2026-03-10", "search[updated_max]": "2026-03-11"}
+    assert key in await ids(api, "invoices/invoices", **query)
+    await api.edit(f"invoices/invoices/{key}", "invoice", notes="x")
+    assert key not in await ids(api, "invoices/invoices", **query)
+    assert key in await ids(api, "invoices/invoices", **{"search[updated_min]": "2026-03-11"})
+
+
 @pytest.mark.parametrize(
     ("path", "names"),
     [
