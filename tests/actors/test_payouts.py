@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import anyio
 import pytest
+from msgspec import structs
 
 from daemon.adapters.freshbooks.calls import Call
 from daemon.core.consent import AccountChoice
@@ -97,7 +98,12 @@ def are_moved(stage: ActorStage, count: int) -> Callable[[], bool]:
 
 
 def balance(stage: ActorStage, number: str) -> Decimal:
+    """Debits less credits of an account in FreshBooks' own journal."""
     return stage.account().books.journal.balance(number, "USD")
+
+
+def balances(stage: ActorStage, *numbers: str) -> list[Decimal]:
+    return [balance(stage, number) for number in numbers]
 
 
 def written(stage: ActorStage, marker: str) -> list[JournalEntry]:
@@ -130,8 +136,8 @@ async def test_the_payments_account_returns_to_zero_after_a_payout_of_all_its_pa
         paid = [member("100.00"), member("250.50", payment_id="pay_2"), member("19.99", payment_id="pay_3")]
         pay_out(stage, *paid, member("-9.25", "fee", None))
         await stage.until(lambda: deposit(stage).state is PushState.DONE, MINUTES)
-    assert (balance(stage, PETTY), balance(stage, PAYMENTS)) == (0, 0)
-    assert (balance(stage, BANK), balance(stage, FEES)) == (Decimal("361.24"), Decimal("9.25"))
+    assert balances(stage, PETTY, PAYMENTS) == [0, 0]
+    assert balances(stage, BANK, FEES) == [Decimal("361.24"), Decimal("9.25")]
     assert len(written(stage, "APO:po_1:1")) == 1
 
 
@@ -144,7 +150,7 @@ async def test_each_payment_is_moved_once_and_brought_back_once_when_it_is_gone(
         stage.book("payment.update", record, {"vis_state": 1})
         await stage.until(are_moved(stage, 2), timedelta(minutes=10))
         await anyio.sleep(3600)
-    assert (balance(stage, PETTY), balance(stage, PAYMENTS)) == (0, 0)
+    assert balances(stage, PETTY, PAYMENTS) == [0, 0]
     assert [len(written(stage, f"APM:{record}:{number}")) for number in (1, 2, 3)] == [1, 1, 0]
 
 
@@ -155,7 +161,7 @@ async def test_a_payment_with_a_part_that_became_a_credit_is_moved_whole() -> No
         await stage.until(lambda: stage.push(payment).state is PushState.NEEDS_PERSON)
         await stage.store.choose(scope_of(stage), payment, Choice.POST_ANYWAY, None, "Ann")
         await stage.until(are_moved(stage, 1))
-    assert (balance(stage, PETTY), balance(stage, PAYMENTS)) == (0, 100)
+    assert balances(stage, PETTY, PAYMENTS) == [0, 100]
 
 
 # ---- what waits, and what stops --------------------------------------------------------------------------------------
@@ -233,17 +239,11 @@ async def test_without_the_permission_for_journal_entries_it_waits_visibly_and_p
 async def test_a_chosen_account_that_was_archived_makes_the_payout_wait() -> None:
     async with set_up() as stage:
         bank = by_number(stage.account().books, BANK)
-        stage.account().books.ledger[bank.uuid] = _archived(bank)
+        stage.account().books.ledger[bank.uuid] = structs.replace(bank, state="archived")
         stage.rows().accounts = ()
         pay_out(stage, member("100.00"))
         await stage.until(lambda: deposit(stage).reason is Reason.ACCOUNT_GONE)
         assert not written(stage, "APO:po_1")
-
-
-def _archived(account: object) -> object:
-    from msgspec.structs import replace as changed  # noqa: PLC0415 -- the sandbox's rows are msgspec's
-
-    return changed(account, state="archived")  # type: ignore[type-var]
 
 
 # ---- at most once ----------------------------------------------------------------------------------------------------
@@ -292,4 +292,4 @@ async def test_a_process_that_is_cut_off_after_any_call_leaves_each_entry_exactl
             group.cancel_scope.cancel()
         record = stage.push_of("pay_1").fb_payment_id
         assert [len(written(stage, mark)) for mark in ("APO:po_1:1", f"APM:{record}:1")] == [1, 1], calls
-        assert (balance(stage, PETTY), balance(stage, PAYMENTS), balance(stage, BANK)) == (0, 0, 100)
+        assert balances(stage, PETTY, PAYMENTS, BANK) == [0, 0, 100]
