@@ -1,7 +1,5 @@
 """The marker in `note` is found again whatever a bookkeeper writes around it (W4)."""
 
-import re
-
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,7 +7,7 @@ from daemon.core.markers import marker, markers_in, note_for
 from daemon.core.model import PaymentId
 from tests.builders import make_payment
 
-ids = st.from_regex(re.compile(r"[A-Za-z0-9_.#/-]{1,40}"), fullmatch=True).map(PaymentId)
+ids = st.text("aZ09_.#/-,()", min_size=1, max_size=40).map(PaymentId)
 generations = st.integers(1, 999_999)
 
 
