@@ -1,0 +1,251 @@
+"""What both sides do in a random history: a bookkeeper in FreshBooks, customers on the platform, and doorbells."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+from daemon.core.exchange import Reread
+from daemon.core.markers import markers_in
+from daemon.core.model import InvoiceId, PaymentId, PaymentStatus, PushState, Resource
+from daemon.sandbox.errors import ApiError
+from daemon.sandbox.model import DELETED
+from daemon.sandbox.payments import credit_left
+from tests.actors.stage import PARTNER, ActorStage
+
+AMOUNTS = ("100.00", "60.00", "40.00", "25.50")
+NEXT_STATUS = {
+    PaymentStatus.PROCESSING: (PaymentStatus.SUCCEEDED, PaymentStatus.FAILED, PaymentStatus.FAILED),
+    PaymentStatus.SUCCEEDED: (PaymentStatus.CHARGEBACK, PaymentStatus.REFUNDED),
+    PaymentStatus.CHARGEBACK: (PaymentStatus.SUCCEEDED,),
+    PaymentStatus.FAILED: (),
+    PaymentStatus.REFUNDED: (),
+}
+NEAR = 3
+"""Every history is about few invoices, so that what happens meets; the other ones only have to be mirrored."""
+
+
+@dataclass(slots=True)
+class Steps:
+    """Everything that can happen on either side; a step that finds nothing to do does nothing."""
+
+    stage: ActorStage
+    chance: Random
+    told: list[str] = field(default_factory=list)
+    paid: int = 0
+
+    def any(self) -> None:
+        """Do one thing of either side."""
+        step = self.chance.choice(STEPS)
+        name = step(self)
+        if name:
+            self.told.append(f"{self.stage.clock.now():%m-%d %H:%M:%S} {name}")
+
+    # ---- the bookkeeper's invoices -----------------------------------------------------------------------------------
+
+    def create_invoice(self) -> str:
+        status = self.chance.choice((2, 2, 2, 2, 1))
+        return f"bill {self.stage.bill(self._amount(), status=status)}"
+
+    def edit_lines(self) -> str:
+        line = {"name": f"Work {self.chance.randrange(9)}", "qty": 1, "unit_cost": {"amount": self._amount()}}
+        return self._edit_invoice(lines=[line])
+
+    def edit_terms(self) -> str:
+        return self._edit_invoice(
+            due_offset_days=self.chance.randrange(90), invoice_number=f"N{self.chance.randrange(999)}"
+        )
+
+    def edit_customer(self) -> str:
+        clients = list(self._books.clients)
+        return self._edit_invoice(customerid=self.chance.choice(clients).id) if clients else ""
+
+    def hide_or_show_invoice(self) -> str:
+        return self._edit_invoice(vis_state=self.chance.choice((0, 0, 1, 2)))
+
+    # ---- the bookkeeper's customers ----------------------------------------------------------------------------------
+
+    def create_customer(self) -> str:
+        return f"client {self._write('client.create', None, {'organization': f'Firm {self.chance.randrange(99)}'})}"
+
+    def edit_customer_card(self) -> str:
+        clients = list(self._books.clients)
+        if not clients:
+            return ""
+        body = self.chance.choice(({"organization": f"Firm {self.chance.randrange(99)}"}, {"vis_state": 2}))
+        return f"edit client {self._write('client.update', self.chance.choice(clients).id, body)}"
+
+    # ---- the bookkeeper's payments -----------------------------------------------------------------------------------
+
+    def type_payment(self) -> str:
+        invoice = self._invoice()
+        if invoice is None:
+            return ""
+        amount = self.chance.choice((self._amount(), str(max(invoice.outstanding, Decimal("5.00")))))
+        body = {"invoiceid": invoice.id, "amount": {"amount": amount}, "date": self._today, "type": "Check"}
+        return f"cheque {amount} on {invoice.id}: {self._write('payment.create', None, body)}"
+
+    def apply_credit(self) -> str:
+        invoice = self._invoice()
+        if invoice is None:
+            return ""
+        own = [row for row in self._books.credits.children("client_id", invoice.client_id)]
+        left = [row for row in own if row.vis_state != DELETED and credit_left(self._books, row) > 0]
+        if not left:
+            line = {"name": "Goodwill", "qty": 1, "unit_cost": {"amount": self._amount()}}
+            body = {"clientid": invoice.client_id, "create_date": self._today, "lines": [line]}
+            return f"credit note {self._write('credit_note.create', None, body)}"
+        credit = self.chance.choice(left)
+        amount = min(credit_left(self._books, credit), invoice.outstanding)
+        if amount <= 0:
+            return ""
+        body = {"invoiceid": invoice.id, "amount": {"amount": str(amount)}, "date": self._today, "type": "Credit"}
+        return f"credit {amount} on {invoice.id}: {self._write('payment.create', None, {**body, 'creditid': credit.id})}"
+
+    def edit_payment(self) -> str:
+        row = self._payment()
+        if row is None or row.credit_id is not None or not self._is_known(row):
+            return ""
+        invoice = self._books.invoices.rows[row.invoice_id]
+        room = max(invoice.outstanding, Decimal(0)) + (row.amount if row.vis_state != DELETED else 0)
+        amount = min(room, Decimal(self._amount()))
+        if amount <= 0:
+            return ""
+        return f"edit payment to {amount}: {self._write('payment.update', row.id, {'amount': {'amount': str(amount)}})}"
+
+    def delete_or_restore_payment(self) -> str:
+        row = self._payment()
+        if row is None:
+            return ""
+        state = 1 if row.vis_state != DELETED else 0
+        return f"payment to vis_state {state}: {self._write('payment.update', row.id, {'vis_state': state})}"
+
+    def move_payment(self) -> str:
+        row, target = self._payment(), self._invoice()
+        if row is None or target is None or row.credit_id is not None or target.id == row.invoice_id:
+            return ""
+        if row.vis_state == DELETED or target.outstanding < row.amount or target.vis_state == DELETED:
+            return ""
+        return f"move payment to {target.id}: {self._write('payment.update', row.id, {'invoiceid': target.id})}"
+
+    # ---- the platform ------------------------------------------------------------------------------------------------
+
+    def pay(self) -> str:
+        invoice = self._invoice()
+        if invoice is None:
+            return ""
+        self.paid += 1
+        amount = self.chance.choice((str(invoice.outstanding), self._amount()))
+        if Decimal(amount) <= 0:
+            amount = self._amount()
+        self._pay(invoice.id, amount)
+        if self.chance.random() < 0.2:
+            self.paid += 1
+            self._pay(invoice.id, amount)
+        return f"pay_{self.paid}: {amount} on {invoice.id}"
+
+    def change_status(self) -> str:
+        movable = [row for row in self.stage.rows().payments.values() if NEXT_STATUS[row.status]]
+        if not movable:
+            return ""
+        payment = self.chance.choice(movable)
+        status = self.chance.choice(NEXT_STATUS[payment.status])
+        self.stage.move(payment.id, status)
+        return f"{payment.id} {status}"
+
+    # ---- the doorbell ------------------------------------------------------------------------------------------------
+
+    def ring(self) -> str:
+        known: list[tuple[Resource, Any]] = [
+            (Resource.INVOICES, self._books.invoices),
+            (Resource.PAYMENTS, self._books.payments),
+            (Resource.CUSTOMERS, self._books.clients),
+            (Resource.CREDITS, self._books.credits),
+        ]
+        resource, shelf = self.chance.choice(known)
+        if not shelf.rows:
+            return ""
+        key = self.chance.choice(list(shelf.rows)) + (1000 if self.chance.random() < 0.05 else 0)
+        due = self.stage.clock.now() + timedelta(seconds=self.chance.choice((0, 0, 2, 60)))
+        reread = Reread(resource=resource, id=key, reason="webhook", due_at=due)
+        self.stage.store._ask(self.stage.rows(), reread)
+        self.stage.store.notify(PARTNER, "reread")
+        return f"ring {resource} {key}"
+
+    def sync_now(self) -> str:
+        self.stage.touch(sync_asked_at=self.stage.clock.now())
+        return "sync now"
+
+    # ---- inside ------------------------------------------------------------------------------------------------------
+
+    @property
+    def _books(self) -> Any:
+        return self.stage.account().books
+
+    @property
+    def _today(self) -> str:
+        return self.stage.clock.now().date().isoformat()
+
+    def _amount(self) -> str:
+        return self.chance.choice(AMOUNTS)
+
+    def _invoice(self) -> Any:
+        newest = list(self._books.invoices)[-NEAR:]
+        return self.chance.choice(newest) if newest else None
+
+    def _payment(self) -> Any:
+        near = {row.id for row in list(self._books.invoices)[-NEAR:]}
+        found = [row for row in self._books.payments if row.invoice_id in near]
+        return self.chance.choice(found) if found else None
+
+    def _is_known(self, row: Any) -> bool:
+        """A split that is edited before anybody has seen its record cannot be told from FreshBooks any more."""
+        if row.overpayment_id is None:
+            return True
+        pushes = self.stage.rows().pushes
+        return all(pushes[PaymentId(key), n].state is PushState.DONE for key, n in markers_in(row.note))
+
+    def _pay(self, invoice_id: int, amount: str) -> None:
+        method = self.chance.choice(("card", "ach"))
+        number = len(self.stage.rows().payments) + 1
+        self.stage.pay(InvoiceId(invoice_id), amount, payment_id=f"pay_{number}", method=method)
+
+    def _edit_invoice(self, **body: Any) -> str:
+        invoice = self._invoice()
+        return f"edit invoice {body}: {self._write('invoice.update', invoice.id, body)}" if invoice else ""
+
+    def _write(self, operation: str, key: int | None, body: dict[str, Any]) -> str:
+        try:
+            return str(self.stage.book(operation, key, body).id)
+        except ApiError as error:
+            return f"refused ({error})"
+
+
+STEPS: tuple[Callable[[Steps], str], ...] = (
+    Steps.pay,
+    Steps.pay,
+    Steps.pay,
+    Steps.change_status,
+    Steps.change_status,
+    Steps.change_status,
+    Steps.type_payment,
+    Steps.type_payment,
+    Steps.apply_credit,
+    Steps.edit_payment,
+    Steps.delete_or_restore_payment,
+    Steps.delete_or_restore_payment,
+    Steps.move_payment,
+    Steps.create_invoice,
+    Steps.edit_lines,
+    Steps.edit_terms,
+    Steps.edit_customer,
+    Steps.hide_or_show_invoice,
+    Steps.create_customer,
+    Steps.edit_customer_card,
+    Steps.ring,
+    Steps.ring,
+    Steps.sync_now,
+)
+
