@@ -10,10 +10,12 @@ CASH_AND_BANK = "Cash & Bank"
 """FreshBooks' sub-type of cash and bank accounts (FB API s3.8)."""
 _ASSET = "asset"
 _EXPENSE = "expense"
+_TAKES_SALES = frozenset({"income", "liability"})
+"""What was paid on an invoice that is not in the books is a sale, or owed until it is booked."""
 
 
 def account_options(accounts: Sequence[LedgerAccount], chosen: AccountChoice | None) -> AccountOptions:
-    """Sort the chart of accounts by role: any asset, cash and bank, expenses; only accounts one can post to."""
+    """Sort the chart of accounts by role: any asset, cash and bank, expenses, sales; only accounts one can post to."""
     postable = [account for account in _postable(accounts) if account.is_active]
     cash = tuple(account for account in postable if _is_cash(account))
     return AccountOptions(
@@ -22,6 +24,7 @@ def account_options(accounts: Sequence[LedgerAccount], chosen: AccountChoice | N
         for_fees=tuple(account for account in postable if account.type.casefold() == _EXPENSE),
         undeposited_funds=next((account for account in postable if _is_undeposited(account)), None),
         chosen=chosen,
+        for_platform_invoices=tuple(row for row in postable if row.type.casefold() in _TAKES_SALES),
     )
 
 
@@ -41,6 +44,9 @@ def check_accounts(accounts: Sequence[LedgerAccount], choice: AccountChoice) -> 
     ]
     if choice.fees is not None:
         problems.append(_problem("fees", by_id.get(choice.fees), options.for_fees, "an expense account"))
+    if choice.platform_invoices is not None:
+        chosen, allowed = by_id.get(choice.platform_invoices), options.for_platform_invoices
+        problems.append(_problem("platform_invoices", chosen, allowed, "an income or liability account"))
     if choice.payments == choice.deposits:
         sentence = (
             "Payouts must arrive in another account than the one that records payments. Choose your bank account."

@@ -249,6 +249,7 @@ class AccountOptions:
     for_fees: tuple[LedgerAccount, ...]
     undeposited_funds: LedgerAccount | None
     chosen: AccountChoice | None
+    for_platform_invoices: tuple[LedgerAccount, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from typing import Final, assert_never
 
+from daemon.core.deposit_rules import ENDED
 from daemon.core.journal import EntryKind, EntryPush
 from daemon.core.model import Choice, Issue, IssueKind, PushState, Reason
 from daemon.core.places import Place, PlaceKind
@@ -81,6 +82,15 @@ def entry_place(push: EntryPush) -> Place:
             return Place(kind=PlaceKind.WAITING, why=f"{sentence} {push.detail}".rstrip())
         case _:
             assert_never(push.state)
+
+
+def payout_place(status: str, push: EntryPush | None) -> Place:
+    """Tell where a payout stands, also one that has no push because it never succeeded (W8)."""
+    if push is not None:
+        return entry_place(push)
+    if status in ENDED:
+        return Place(kind=PlaceKind.CLOSED, why=_ENDS[Reason.PAYOUT_FAILED])
+    return Place(kind=PlaceKind.WAITING, why=_WAITS[Reason.NOT_SUCCEEDED])
 
 
 def entry_issues(push: EntryPush) -> frozenset[Issue]:

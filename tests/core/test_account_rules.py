@@ -32,6 +32,7 @@ def test_each_role_is_offered_only_accounts_one_can_post_to() -> None:
     assert options.for_payments == (PETTY, BANK, RECEIVABLE)
     assert options.for_deposits == (PETTY, BANK)
     assert options.for_fees == (FEES,)
+    assert options.for_platform_invoices == (SALES,)
     assert options.chosen is None
 
 
@@ -54,6 +55,7 @@ GOOD = AccountChoice(payments="petty", deposits="bank", fees="fees", record_depo
 def test_a_choice_of_two_or_three_fitting_accounts_is_good() -> None:
     assert check_accounts(CHART, GOOD) == ()
     assert check_accounts(CHART, replace(GOOD, fees=None)) == ()
+    assert check_accounts(CHART, replace(GOOD, platform_invoices="sales")) == ()
 
 
 @pytest.mark.parametrize(
@@ -68,6 +70,8 @@ def test_a_choice_of_two_or_three_fitting_accounts_is_good() -> None:
         (replace(GOOD, fees="sales"), "fees", "expense"),
         (replace(GOOD, fees=""), "fees", "no such account"),
         (replace(GOOD, payments="bank"), "deposits", "another account"),
+        (replace(GOOD, platform_invoices="fees"), "platform_invoices", "income or liability"),
+        (replace(GOOD, platform_invoices="gone"), "platform_invoices", "no such account"),
     ],
 )
 def test_a_choice_that_does_not_fit_names_its_field_and_what_to_choose(

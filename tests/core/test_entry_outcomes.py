@@ -14,10 +14,10 @@ from daemon.core.entry_outcomes import (
     after_refusal,
     look_for,
 )
-from daemon.core.entry_places import entry_issues, entry_place
+from daemon.core.entry_places import entry_issues, entry_place, payout_place
 from daemon.core.journal import EntryPush, carries
 from daemon.core.model import Choice, IssueKind, PushState, Reason
-from daemon.core.places import PlaceKind
+from daemon.core.places import Place, PlaceKind
 from daemon.core.policy import PushPolicy
 from daemon.core.push_guard import Cancel, Stop, Wait
 from daemon.core.write_back import Failure, failed
@@ -177,6 +177,18 @@ def test_each_payout_is_in_exactly_one_visible_place(push: EntryPush, kind: Plac
     assert place.why.startswith(why)
     assert bool(place.next_step) is (kind is PlaceKind.ISSUE)
     assert bool(entry_issues(push)) is (kind is PlaceKind.ISSUE)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "why"),
+    [
+        ("processing", PlaceKind.WAITING, "Waiting until the payout has succeeded."),
+        ("failed", PlaceKind.CLOSED, "The payout failed before it was recorded, so FreshBooks needs nothing."),
+    ],
+)
+def test_a_payout_that_never_succeeded_has_its_place_too(status: str, kind: PlaceKind, why: str) -> None:
+    assert payout_place(status, None) == Place(kind=kind, why=why)
+    assert payout_place(status, after_entry(entry(), "77")).kind is PlaceKind.RECORDED
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ from daemon.core.desk import (
     Module,
     PaymentQuery,
     PaymentRow,
+    PayoutRow,
 )
 from daemon.core.errors import StoreUnavailable
 from daemon.core.model import (
@@ -157,6 +158,7 @@ class MemoryDesk:
     module_row: Module = field(default_factory=make_module)
     details: list[InvoiceDetail] = field(default_factory=list)
     payment_rows: list[PaymentRow] = field(default_factory=list)
+    payout_rows: list[PayoutRow] = field(default_factory=list)
     issue_rows: list[IssueRow] = field(default_factory=list)
     next_cursor: str | None = None
     asked: list[InvoiceQuery | PaymentQuery | IssueQuery] = field(default_factory=list)
@@ -187,6 +189,10 @@ class MemoryDesk:
         self._check()
         self.asked.append(query)
         return DeskPage(rows=tuple(self.payment_rows) if partner_id == PARTNER else ())
+
+    async def payouts(self, partner_id: PartnerId) -> DeskPage[PayoutRow]:
+        self._check()
+        return DeskPage(rows=tuple(self.payout_rows) if partner_id == PARTNER else ())
 
     async def issues(self, partner_id: PartnerId, query: IssueQuery) -> DeskPage[IssueRow]:
         self._check()

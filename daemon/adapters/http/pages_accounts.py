@@ -50,6 +50,7 @@ async def save(request: web.Request) -> web.Response:
         deposits=str(form.get("deposits", "")),
         fees=str(form.get("fees", "")) or None,
         record_deposits=form.get("record_deposits") == "on",
+        platform_invoices=str(form.get("platform_invoices", "")) or None,
     )
     try:
         outcome = await dashboard.accounts.save(session.partner_id, choice, WHO)

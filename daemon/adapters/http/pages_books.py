@@ -60,9 +60,11 @@ async def payments(request: web.Request) -> web.Response:
     listed = await read_list(dashboard.desk.payments(session.partner_id, query))
     # A payment with an open issue stands there, whatever its push says (W8).
     issues = await dashboard.desk.issues(session.partner_id, IssueQuery(limit=DESK_PAGE_ROWS_MAX))
+    payouts = await dashboard.desk.payouts(session.partner_id)
     values = {
         "module": module,
         "listed": listed,
+        "payouts": payouts.rows,
         "issues": issues.rows,
         "query": query,
         "next": next_page(request, listed.after),

@@ -26,6 +26,7 @@ from daemon.core.desk import (
     Module,
     PaymentQuery,
     PaymentRow,
+    PayoutRow,
 )
 from daemon.core.model import FbPaymentId, InvoiceId, LedgerAccount, PartnerId, PaymentId, PaymentStatus
 
@@ -151,6 +152,10 @@ class Desk(Protocol):
 
     async def payments(self, partner_id: PartnerId, query: PaymentQuery) -> DeskPage[PaymentRow]:
         """List the platform's payments with their places in FreshBooks (W8)."""
+        ...
+
+    async def payouts(self, partner_id: PartnerId) -> DeskPage[PayoutRow]:
+        """List the latest payouts, newest first, with where each stands in FreshBooks."""
         ...
 
     async def issues(self, partner_id: PartnerId, query: IssueQuery) -> DeskPage[IssueRow]:

@@ -4,8 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from daemon.core.backfill import Feed
-from daemon.core.desk import InvoiceRow, IssueRow, PaymentRow, PushPlace
+from daemon.core.desk import InvoiceRow, IssueRow, PaymentRow, PayoutRow, PushPlace
+from daemon.core.entry_places import payout_place
 from daemon.core.issues import TAKE_FRESHBOOKS_VERSION
+from daemon.core.journal import EntryKind, EntryPush, entry_marker
 from daemon.core.markers import marker
 from daemon.core.model import (
     Choice,
@@ -55,6 +57,29 @@ def place_of(payment: PaymentRow, issues: Iterable[IssueRow] = ()) -> Standing:
     if found.kind is PlaceKind.WAITING and state in _ON_ITS_WAY:
         label, tone = _ON_ITS_WAY[state], BUSY
     return Standing(label=label, tone=tone, sentence=found.why)
+
+
+def payout_place_of(row: PayoutRow) -> Standing:
+    """Where a payout stands in FreshBooks: recorded, waiting or with a person, and why (W8)."""
+    found = payout_place(row.status, _entry(row, row.place) if row.place else None)
+    label, tone = _PLACES[found.kind]
+    if found.kind is PlaceKind.WAITING and row.place and row.place.state in _ON_ITS_WAY:
+        label, tone = _ON_ITS_WAY[row.place.state], BUSY
+    return Standing(label=label, tone=tone, sentence=found.why)
+
+
+def _entry(row: PayoutRow, at: PushPlace) -> EntryPush:
+    return EntryPush(
+        kind=EntryKind.PAYOUT,
+        subject=row.payout_id,
+        generation=at.generation,
+        state=at.state,
+        marker=entry_marker(EntryKind.PAYOUT, row.payout_id, at.generation),
+        entry_id=at.entry_id,
+        reason=at.reason,
+        detail=at.detail,
+        choice=at.choice,
+    )
 
 
 def _link(row: PaymentRow) -> Link:

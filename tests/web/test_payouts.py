@@ -1,0 +1,55 @@
+"""Payouts on the payments page: each in exactly one place, with its sentence (W6, W8)."""
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from daemon.core.desk import PayoutRow, PushPlace
+from daemon.core.model import PayoutId, PushState, Reason
+from tests.web.rows import NOW, make_place
+from tests.web.site import Browser, Site
+
+
+def payout(place: PushPlace | None, status: str = "succeeded") -> PayoutRow:
+    return PayoutRow(
+        payout_id=PayoutId("po_1"),
+        status=status,
+        currency="USD",
+        net=Decimal("176.00"),
+        arrival_date=date(2026, 3, 13),
+        created_at=NOW,
+        members=(),
+        place=place,
+    )
+
+
+DONE = make_place(fb_payment_id=None, entry_id="77")
+OFF = make_place(PushState.WAITING, reason=Reason.DEPOSITS_OFF)
+SUMS = make_place(PushState.NEEDS_PERSON, reason=Reason.SUMS_DIFFER, detail="Its parts add up to 97.00 USD.")
+
+
+@pytest.mark.parametrize(
+    ("row", "label", "sentence"),
+    [
+        (payout(DONE), "Recorded", "Recorded in FreshBooks as journal entry #77."),
+        (payout(OFF), "Waiting", "Not recorded: deposits off."),
+        (payout(make_place(PushState.UNCERTAIN)), "Checking", "checking whether it arrived"),
+        (payout(SUMS), "Sync issue", "do not add up, so it was not recorded. Its parts add up to 97.00 USD."),
+        (payout(None, "processing"), "Waiting", "Waiting until the payout has succeeded."),
+        (payout(None, "failed"), "Nothing to record", "The payout failed before it was recorded"),
+    ],
+)
+async def test_every_payout_stands_in_one_place_with_its_reason(
+    site: Site, browser: Browser, row: PayoutRow, label: str, sentence: str
+) -> None:
+    site.desk.payout_rows = [row]
+    page = (await browser.get("/payments")).text.split('id="payouts"')[1]
+    assert page.count('class="place"') == 1
+    for text in ("po_1", "$176.00", label, sentence):
+        assert text in page
+    assert ("Settle it" in page) is (label == "Sync issue")
+
+
+async def test_without_payouts_the_page_shows_payments_alone(browser: Browser) -> None:
+    assert "Payouts" not in (await browser.get("/payments")).text
