@@ -110,6 +110,7 @@ class MemoryStore(MemoryEntries):
         books = self.books[partner_id]
         payment = books.payments[payment_id] = replace(books.payments[payment_id], status=status)
         push = books.pushes[payment_id, self._generation(books, payment_id)]
+        # One that is cancelled holds up nobody: its claim ends with it.
         cancels = {
             PaymentStatus.FAILED: Reason.FAILED_BEFORE_PUSH,
             PaymentStatus.CHARGEBACK: Reason.FAILED_BEFORE_PUSH,
@@ -117,8 +118,9 @@ class MemoryStore(MemoryEntries):
         }
         if status in cancels and push.state in {PushState.READY, PushState.WAITING} and push.claimed_at is None:
             books.pushes[payment_id, push.generation] = replace(
-                push, state=PushState.CANCELLED, reason=cancels[status], fence=push.fence + 1
+                push, state=PushState.CANCELLED, reason=cancels[status], fence=push.fence + 1, deadline_at=None
             )
+            books.claims.pop(payment_id, None)
         self._platform_changed(partner_id, payment)
 
     def notify(self, partner_id: PartnerId, kind: str) -> None:
@@ -260,7 +262,8 @@ class MemoryStore(MemoryEntries):
 
     async def next_push_at(self, scope: Scope, now: datetime) -> datetime | None:
         books = self.books[scope.partner_id]
-        payments = (self._due_at(books, push) or now for push in self._open_pushes(books))
+        free = (push for push in self._open_pushes(books) if not self._is_behind(books, push, now))
+        payments = (self._due_at(books, push) or now for push in free)
         return min((*payments, *self.next_entry_at(scope.partner_id)), default=None)
 
     async def record(self, claim: Claim, push: Push, decide: DecideInvoice | None = None) -> None:
@@ -373,10 +376,24 @@ class MemoryStore(MemoryEntries):
         return max(dates, default=None)
 
     def _is_due(self, books: Books, push: Push, now: datetime) -> bool:
-        invoice_id = books.payments[push.payment_id].invoice_id
-        taken = {books.payments[key].invoice_id for key, until in books.claims.items() if until > now}
         due_at = self._due_at(books, push)
-        return (due_at is None or due_at <= now) and invoice_id not in taken
+        return (due_at is None or due_at <= now) and not self._is_behind(books, push, now)
+
+    def _is_behind(self, books: Books, push: Push, now: datetime) -> bool:
+        """Tell whether another push on the same invoice goes first: one in flight, or one that is ready and older."""
+        payment = books.payments[push.payment_id]
+        is_resting = push.state in {PushState.READY, PushState.WAITING}
+        for other in self._open_pushes(books):
+            rival = books.payments[other.payment_id]
+            if rival.id == payment.id or rival.invoice_id != payment.invoice_id:
+                continue
+            is_older = (rival.initiated_at, rival.id) < (payment.initiated_at, payment.id)
+            in_flight = other.state in {PushState.SENDING, PushState.UNCERTAIN} and (is_resting or is_older)
+            is_first = other.state is PushState.READY and is_resting and is_older
+            claimed_until = books.claims.get(rival.id)
+            if in_flight or is_first or (claimed_until is not None and claimed_until > now):
+                return True
+        return False
 
     def _check_fence(self, books: Books, claim: Claim) -> None:
         if books.pushes[claim.push.payment_id, claim.push.generation].fence != claim.fence:

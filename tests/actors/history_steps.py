@@ -102,7 +102,9 @@ class Steps:
         if amount <= 0:
             return ""
         body = {"invoiceid": invoice.id, "amount": {"amount": str(amount)}, "date": self._today, "type": "Credit"}
-        return f"credit {amount} on {invoice.id}: {self._write('payment.create', None, {**body, 'creditid': credit.id})}"
+        return (
+            f"credit {amount} on {invoice.id}: {self._write('payment.create', None, {**body, 'creditid': credit.id})}"
+        )
 
     def edit_payment(self) -> str:
         row = self._payment()
@@ -248,4 +250,3 @@ STEPS: tuple[Callable[[Steps], str], ...] = (
     Steps.ring,
     Steps.sync_now,
 )
-
