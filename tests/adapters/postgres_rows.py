@@ -1,11 +1,14 @@
 """What the store tests put into the database by hand, as the platform and a partner's consent would."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any
 
+import anyio
 import asyncpg
 
 from daemon.adapters.postgres.pool import Pool
@@ -142,6 +145,13 @@ class Books:
             "SELECT resource, id, reason FROM sync.reread WHERE partner_id = $1", self.scope.partner_id
         )
         return {(row["resource"], row["id"]): row["reason"] for row in rows}
+
+    @asynccontextmanager
+    async def wakes(self) -> AsyncIterator[AsyncIterator[tuple[PartnerId, str]]]:
+        """Listen for as long as a wake may take; a test that waits in vain fails."""
+        with anyio.fail_after(30):
+            async with self.store.wakes() as wakes:
+                yield wakes
 
     def reading(self, began_at: datetime | None = None) -> Reading:
         if began_at is None:

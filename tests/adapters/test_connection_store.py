@@ -75,7 +75,7 @@ async def test_a_consent_connects_as_pending_with_its_tokens(
     await books.add_partner(NEW, None)
     assert await consent.former_connection(NEW) is None
     assert (await books.store.connection(NEW)).status is ConnectionStatus.NOT_CONNECTED
-    async with books.store.wakes() as wakes:
+    async with books.wakes() as wakes:
         assert await consent.connect(GRANT)
         assert await anext(wakes) == (NEW, "connection")
     assert await books.store.connection(NEW) == Connection(
@@ -244,7 +244,7 @@ async def test_a_choice_of_accounts_lets_what_waited_for_it_go(books: Books, con
     await books.execute("UPDATE sync.push SET state = 'waiting', reason = 'no_accounts'")
     assert await consent.account_choice(PARTNER) is None
     choice = AccountChoice(payments="u", deposits="b", fees="f", record_deposits=True)
-    async with books.store.wakes() as wakes:
+    async with books.wakes() as wakes:
         await consent.save_account_choice(PARTNER, choice, "ada", NOW)
         assert {await anext(wakes), await anext(wakes)} == {(PARTNER, "connection"), (PARTNER, "push")}
     assert await consent.account_choice(PARTNER) == choice

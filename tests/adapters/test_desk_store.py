@@ -275,7 +275,7 @@ async def test_the_ledger_runs_audit_and_events_are_listed(books: Books, desk: D
 
 async def test_sync_now_wakes_the_supervisor_of_a_connected_partner(books: Books, desk: DeskActions) -> None:
     assert not await desk.ask_sync(NOBODY, "ada", NOW)
-    async with books.store.wakes() as wakes:
+    async with books.wakes() as wakes:
         assert await desk.ask_sync(PARTNER, "ada", NOW)
         assert await anext(wakes) == (PARTNER, "connection")
     assert (await books.store.connection(PARTNER)).sync_asked_at == NOW

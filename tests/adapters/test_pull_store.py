@@ -433,6 +433,7 @@ async def test_an_object_is_queued_once_and_its_earlier_time_wins(books: Books) 
     later, sooner = make_reread(due_at=5 * MINUTE), make_reread(due_at=MINUTE)
     await books.store.ask_reread(SCOPE, [later])
     await books.store.ask_reread(SCOPE, [sooner, later])
+    await books.store.ask_reread(SCOPE, [later])
     assert await books.store.next_reread_at(SCOPE) == NOW + MINUTE
     assert await books.value("SELECT count(*) FROM sync.reread") == 1
 

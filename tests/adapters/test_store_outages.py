@@ -89,7 +89,7 @@ async def test_a_killed_server_is_an_outage_and_its_return_is_noticed(tmp_path: 
 
 async def test_a_listener_whose_connection_is_cut_wakes_every_partner_for_everything(books: Books) -> None:
     await books.add_partner("other", "Zz9")
-    async with books.store.wakes() as wakes:
+    async with books.wakes() as wakes:
         await books.pay()
         assert {await anext(wakes), await anext(wakes)} == {(PARTNER, "push"), (PARTNER, "reread")}
         await books.execute(
@@ -104,22 +104,23 @@ async def test_a_listener_whose_connection_is_cut_wakes_every_partner_for_everyt
 
 async def test_a_listener_that_hears_nothing_asks_whether_it_still_can(books: Books) -> None:
     listener = Listener(books.pool.dsn, books.store.partners, SystemClock().sleep, ping_after_s=0.05)
-    async with listener.wakes() as wakes, anyio.create_task_group() as group:
+    asked = (
+        "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE '%listener'"
+        " AND datname = current_database() AND query = 'SELECT'"
+    )
 
-        async def pay_after_some_pings() -> None:
-            asked = (
-                "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE '%listener'"
-                " AND datname = current_database() AND query = 'SELECT'"
-            )
-            await eventually(lambda: books.value(asked))
-            await books.pay()
+    async def pay_after_some_pings() -> None:
+        await eventually(lambda: books.value(asked))
+        await books.pay()
 
-        group.start_soon(pay_after_some_pings)
-        assert await anext(wakes) in {(PARTNER, "push"), (PARTNER, "reread")}
+    with anyio.fail_after(30):
+        async with listener.wakes() as wakes, anyio.create_task_group() as group:
+            group.start_soon(pay_after_some_pings)
+            assert await anext(wakes) in {(PARTNER, "push"), (PARTNER, "reread")}
 
 
 async def test_equal_wakes_that_nobody_took_yet_are_told_once(books: Books) -> None:
-    async with books.store.wakes() as wakes:
+    async with books.wakes() as wakes:
         for number in range(20):
             await books.pay(f"pay_{number}")
         heard = {await anext(wakes), await anext(wakes)}

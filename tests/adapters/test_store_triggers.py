@@ -167,7 +167,7 @@ async def test_the_audit_log_cannot_be_changed(books: Books) -> None:
 
 
 async def test_a_change_on_the_platform_wakes_the_supervisor_when_it_commits(books: Books) -> None:
-    async with books.store.wakes() as wakes:
+    async with books.wakes() as wakes:
         await books.pay()
         heard = {await anext(wakes), await anext(wakes)}
     assert heard == {(PARTNER, "push"), (PARTNER, "reread")}
