@@ -113,7 +113,9 @@ def _recognised(link: Link, push: Push, rows: Iterable[Applied]) -> Push:
     row = next((row for row in rows if row.payment_id == link.payment.id and row.amount > ZERO), None)
     if row is None:
         return push
-    return replace(push, state=PushState.DONE, reason=None, fb_payment_id=row.fb_payment_id, recorded_amount=row.amount)
+    # Only a split is known to have recorded less than the payment; what it shows now may be an edit (P8).
+    recorded = min(row.amount, link.payment.amount) if link.credit_is_live else link.payment.amount
+    return replace(push, state=PushState.DONE, reason=None, fb_payment_id=row.fb_payment_id, recorded_amount=recorded)
 
 
 def _given_up(link: Link, push: Push) -> Push:

@@ -202,3 +202,11 @@ def test_a_snapshot_that_shows_the_record_deleted_keeps_that_as_evidence() -> No
     seen = make_snapshot(payments=[make_our_fb_payment(vis_state=VisState.DELETED)])
     decision = decide_snapshot(seen, make_context(None, [link]))
     assert decision.applied == (make_applied(amount=0),)
+
+
+@pytest.mark.parametrize(("split", "recorded"), [(False, 100), (True, 60)])
+def test_a_given_up_push_whose_record_was_edited_is_done_with_what_was_recorded(*, split: bool, recorded: int) -> None:
+    given_up = make_push(state=PushState.CANCELLED, reason=Reason.FAILED_BEFORE_PUSH)
+    link = make_link(make_payment(status=PaymentStatus.SUCCEEDED), given_up, credit_is_live=split)
+    decision = decide_without_read(make_context(make_invoice(), [link], [make_applied(amount=60)]))
+    assert [(push.state, push.recorded_amount) for push in decision.changed] == [(PushState.DONE, recorded)]
