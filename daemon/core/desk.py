@@ -292,6 +292,14 @@ class PayoutRow:
     place: PushPlace | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingMoves:
+    """How many recorded payments wait for one reason to be moved to the payments account (W6)."""
+
+    reason: Reason
+    payments: int
+
+
 # ---- the rest --------------------------------------------------------------------------------------------------------
 
 

@@ -78,7 +78,7 @@ def entry_place(push: EntryPush) -> Place:
         case PushState.SENDING:
             return Place(kind=PlaceKind.WAITING, why="Being recorded in FreshBooks now.")
         case PushState.READY | PushState.WAITING:
-            sentence = _WAITS.get(push.reason, NEXT) if push.reason else NEXT
+            sentence = wait_of_entry(push.reason) if push.reason else NEXT
             return Place(kind=PlaceKind.WAITING, why=f"{sentence} {push.detail}".rstrip())
         case _:
             assert_never(push.state)
@@ -91,6 +91,11 @@ def payout_place(status: str, push: EntryPush | None) -> Place:
     if status in ENDED:
         return Place(kind=PlaceKind.CLOSED, why=_ENDS[Reason.PAYOUT_FAILED])
     return Place(kind=PlaceKind.WAITING, why=_WAITS[Reason.NOT_SUCCEEDED])
+
+
+def wait_of_entry(reason: Reason) -> str:
+    """Say what a deposit or a move waits for."""
+    return _WAITS.get(reason, NEXT)
 
 
 def entry_issues(push: EntryPush) -> frozenset[Issue]:

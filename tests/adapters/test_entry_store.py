@@ -10,6 +10,7 @@ from daemon.adapters.postgres.consent_store import ConsentStore
 from daemon.adapters.postgres.desk_actions import DeskActions
 from daemon.core.consent import AccountChoice
 from daemon.core.deposit_rules import Enter, MemberKind, Payout, plan_deposit
+from daemon.core.desk import WaitingMoves
 from daemon.core.entry_outcomes import after_entry, after_plan
 from daemon.core.entry_places import entry_issues
 from daemon.core.errors import FenceLost
@@ -326,6 +327,19 @@ async def test_a_payout_takes_a_payment_from_the_account_it_was_moved_to(books: 
     (held,) = [part.held_in for part in about.members]
     assert held is not None
     assert (held.account_id, about.members[0].currency) == (UNDEPOSITED.id, "USD")
+
+
+async def test_moves_that_wait_are_counted_by_reason(books: Books) -> None:
+    await set_up(books, ledger=LEDGER[1:])
+    await record_payment(books)
+    taken = await claim(books)
+    assert isinstance(taken.about, Move)
+    desk = DeskActions(books.pool)
+    assert await desk.waiting_moves(PARTNER) == ()
+    await books.store.record_entry(
+        taken, after_plan(taken.push, plan_move(taken.push, taken.about, taken.accounts, DAY), NOW)
+    )
+    assert await desk.waiting_moves(PARTNER) == (WaitingMoves(reason=Reason.NO_CLEARING_ACCOUNT, payments=1),)
 
 
 async def test_payments_go_before_entries_and_an_entry_due_later_is_told(books: Books) -> None:

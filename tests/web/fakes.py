@@ -34,6 +34,7 @@ from daemon.core.desk import (
     PaymentQuery,
     PaymentRow,
     PayoutRow,
+    WaitingMoves,
 )
 from daemon.core.errors import StoreUnavailable
 from daemon.core.model import (
@@ -159,6 +160,7 @@ class MemoryDesk:
     details: list[InvoiceDetail] = field(default_factory=list)
     payment_rows: list[PaymentRow] = field(default_factory=list)
     payout_rows: list[PayoutRow] = field(default_factory=list)
+    moves: list[WaitingMoves] = field(default_factory=list)
     issue_rows: list[IssueRow] = field(default_factory=list)
     next_cursor: str | None = None
     asked: list[InvoiceQuery | PaymentQuery | IssueQuery] = field(default_factory=list)
@@ -193,6 +195,10 @@ class MemoryDesk:
     async def payouts(self, partner_id: PartnerId) -> DeskPage[PayoutRow]:
         self._check()
         return DeskPage(rows=tuple(self.payout_rows) if partner_id == PARTNER else ())
+
+    async def waiting_moves(self, partner_id: PartnerId) -> tuple[WaitingMoves, ...]:
+        self._check()
+        return tuple(self.moves) if partner_id == PARTNER else ()
 
     async def issues(self, partner_id: PartnerId, query: IssueQuery) -> DeskPage[IssueRow]:
         self._check()

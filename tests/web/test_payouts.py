@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from daemon.core.desk import PayoutRow, PushPlace
+from daemon.core.desk import PayoutRow, PushPlace, WaitingMoves
 from daemon.core.model import PayoutId, PushState, Reason
 from tests.web.rows import NOW, make_place
 from tests.web.site import Browser, Site
@@ -53,3 +53,13 @@ async def test_every_payout_stands_in_one_place_with_its_reason(
 
 async def test_without_payouts_the_page_shows_payments_alone(browser: Browser) -> None:
     assert "Payouts" not in (await browser.get("/payments")).text
+
+
+@pytest.mark.parametrize(("count", "said"), [(1, "1 recorded payment is not"), (12, "12 recorded payments are not")])
+async def test_payments_that_wait_to_be_moved_are_counted_with_the_reason(
+    site: Site, browser: Browser, count: int, said: str
+) -> None:
+    site.desk.moves = [WaitingMoves(reason=Reason.NO_JOURNAL_PERMISSION, payments=count)]
+    page = (await browser.get("/payments")).text
+    assert said in page
+    assert "FreshBooks does not allow journal entries with this login or plan." in page

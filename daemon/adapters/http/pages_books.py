@@ -65,6 +65,7 @@ async def payments(request: web.Request) -> web.Response:
         "module": module,
         "listed": listed,
         "payouts": payouts.rows,
+        "waiting_moves": await dashboard.desk.waiting_moves(session.partner_id),
         "issues": issues.rows,
         "query": query,
         "next": next_page(request, listed.after),

@@ -27,6 +27,7 @@ from daemon.core.desk import (
     PaymentQuery,
     PaymentRow,
     PayoutRow,
+    WaitingMoves,
 )
 from daemon.core.model import FbPaymentId, InvoiceId, LedgerAccount, PartnerId, PaymentId, PaymentStatus
 
@@ -156,6 +157,10 @@ class Desk(Protocol):
 
     async def payouts(self, partner_id: PartnerId) -> DeskPage[PayoutRow]:
         """List the latest payouts, newest first, with where each stands in FreshBooks."""
+        ...
+
+    async def waiting_moves(self, partner_id: PartnerId) -> tuple[WaitingMoves, ...]:
+        """Tell how many recorded payments wait to be moved to the payments account, by reason."""
         ...
 
     async def issues(self, partner_id: PartnerId, query: IssueQuery) -> DeskPage[IssueRow]:

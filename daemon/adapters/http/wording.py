@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from daemon.core.backfill import Feed
-from daemon.core.desk import InvoiceRow, IssueRow, PaymentRow, PayoutRow, PushPlace
-from daemon.core.entry_places import payout_place
+from daemon.core.desk import InvoiceRow, IssueRow, PaymentRow, PayoutRow, PushPlace, WaitingMoves
+from daemon.core.entry_places import payout_place, wait_of_entry
 from daemon.core.issues import TAKE_FRESHBOOKS_VERSION
 from daemon.core.journal import EntryKind, EntryPush, entry_marker
 from daemon.core.markers import marker
@@ -66,6 +66,12 @@ def payout_place_of(row: PayoutRow) -> Standing:
     if found.kind is PlaceKind.WAITING and row.place and row.place.state in _ON_ITS_WAY:
         label, tone = _ON_ITS_WAY[row.place.state], BUSY
     return Standing(label=label, tone=tone, sentence=found.why)
+
+
+def moves_wait(row: WaitingMoves) -> str:
+    """How many payments are recorded but not yet in the payments account, and why."""
+    who = "1 recorded payment is" if row.payments == 1 else f"{row.payments} recorded payments are"
+    return f"{who} not in your payments account yet. {wait_of_entry(row.reason)}"
 
 
 def _entry(row: PayoutRow, at: PushPlace) -> EntryPush:

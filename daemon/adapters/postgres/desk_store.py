@@ -29,8 +29,9 @@ from daemon.core.desk import (
     PaymentRow,
     PayoutRow,
     RunRow,
+    WaitingMoves,
 )
-from daemon.core.model import InvoiceId, LedgerAccount, PartnerId, PaymentId
+from daemon.core.model import InvoiceId, LedgerAccount, PartnerId, PaymentId, Reason
 
 _SQL = queries.load("desk")
 _CONNECTIONS = queries.load("connections")
@@ -139,6 +140,11 @@ class DeskStore:
             limit + 1,
         )
         return _page(rows, limit, desk_rows.payout_of, lambda row: f"{row.created_at.isoformat()}|{row.payout_id}")
+
+    async def waiting_moves(self, partner_id: PartnerId) -> tuple[WaitingMoves, ...]:
+        """Tell how many recorded payments wait to be moved to the payments account, by reason."""
+        rows = await self._fetch("waiting_moves", partner_id)
+        return tuple(WaitingMoves(reason=Reason(row["reason"]), payments=row["payments"]) for row in rows)
 
     async def customers(
         self, partner_id: PartnerId, search: str = "", after: str | None = None, limit: int = DESK_PAGE_ROWS

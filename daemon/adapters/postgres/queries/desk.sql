@@ -160,6 +160,12 @@ WHERE p.partner_id = $1 AND ($2::timestamptz IS NULL OR (p.created_at, p.payout_
 ORDER BY p.created_at DESC, p.payout_id DESC
 LIMIT $4
 
+-- name: waiting_moves
+SELECT reason, count(*) AS payments FROM sync.push
+WHERE partner_id = $1 AND kind = 'move' AND state = 'waiting' AND reason IS NOT NULL
+GROUP BY reason
+ORDER BY payments DESC, reason
+
 -- name: customers
 SELECT c.customer_id, c.email, c.phone, c.city, c.country, c.currency, c.vis_state, c.fb_updated_at, d.name,
        (SELECT count(*) FROM sync.invoice i
