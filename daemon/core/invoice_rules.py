@@ -94,8 +94,16 @@ def decide_without_read(context: InvoiceContext) -> InvoiceDecision:
     stored = context.invoice
     rows = reassign(context.applied, context.links)
     decision = _decide(stored, None, rows, context)
-    unfroze = stored.is_frozen and decision.invoice is not None and not decision.invoice.is_frozen
-    return replace(decision, applied=rows if rows != context.applied else None, reread=unfroze)
+    unread = decision.invoice is not None and _needs_a_read(stored, decision.invoice, rows, context)
+    return replace(decision, applied=rows if rows != context.applied else None, reread=unread)
+
+
+def _needs_a_read(stored: Invoice, decided: Invoice, rows: Sequence[Applied], context: InvoiceContext) -> bool:
+    """Tell whether only a read can finish this: one that thawed takes FreshBooks' version, one paid again freezes."""
+    if decided.is_frozen:
+        return False
+    shares = shares_of(context.links, rows, decided.id)
+    return stored.is_frozen or may_freeze(decided, decided.amount_due, shares)
 
 
 def decide_unfreeze(context: InvoiceContext) -> InvoiceDecision:

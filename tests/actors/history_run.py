@@ -17,7 +17,7 @@ from tests.actors.history_steps import Steps
 from tests.actors.history_weather import CountedLoop, Weather
 from tests.actors.stage import ActorStage
 
-POLICY = Policy(pull=PullPolicy(page_size=4, payments_interval=timedelta(minutes=15)))
+POLICY = Policy(pull=PullPolicy(page_size=4, payments_interval=timedelta(minutes=40)))
 """Small pages, so that a few invoices fill several."""
 AUTUMN = datetime(2026, 11, 1, 4, 30, tzinfo=UTC)
 """Half an hour before FreshBooks' clock repeats an hour: 01:00 to 02:00 US/Eastern."""
@@ -82,7 +82,7 @@ class History:
             await anyio.sleep(1200)
             for _ in range(2):
                 self.steps.sync_now()
-                await anyio.sleep(1800)
+                await anyio.sleep(900)
             self.drawer.look()
             group.cancel_scope.cancel()
 

@@ -91,7 +91,7 @@ class Steps:
         invoice = self._invoice()
         if invoice is None:
             return ""
-        own = [row for row in self._books.credits.children("client_id", invoice.client_id)]
+        own = self._books.credits.children("client_id", invoice.client_id)
         left = [row for row in own if row.vis_state != DELETED and credit_left(self._books, row) > 0]
         if not left:
             line = {"name": "Goodwill", "qty": 1, "unit_cost": {"amount": self._amount()}}
@@ -193,12 +193,15 @@ class Steps:
     def _amount(self) -> str:
         return self.chance.choice(AMOUNTS)
 
+    def _near(self) -> list[Any]:
+        return [row for row in self._books.invoices if row.currency == "USD"][-NEAR:]
+
     def _invoice(self) -> Any:
-        newest = list(self._books.invoices)[-NEAR:]
+        newest = self._near()
         return self.chance.choice(newest) if newest else None
 
     def _payment(self) -> Any:
-        near = {row.id for row in list(self._books.invoices)[-NEAR:]}
+        near = {row.id for row in self._near()}
         found = [row for row in self._books.payments if row.invoice_id in near]
         return self.chance.choice(found) if found else None
 

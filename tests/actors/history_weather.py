@@ -95,7 +95,7 @@ class Weather:
             raise NeverRestsError(f"{CALLS_MAX} calls and no rest; the last one: {call.method} {call.path}")
         if self.chance.random() < self.meddling:
             self.between()
-        if self.chance.random() < self.storm:
+        if self._breaks(call):
             raise self.chance.choice(
                 (
                     FreshBooksUnavailable("no answer in time"),
@@ -111,7 +111,7 @@ class Weather:
         """Break a call on its way back: FreshBooks has done what it was asked."""
         self.watch(call)
         self._count_down()
-        if self.chance.random() < self.storm:
+        if self._breaks(call):
             raise self.chance.choice(
                 (
                     FreshBooksUnavailable("the connection broke"),
@@ -128,6 +128,10 @@ class Weather:
         self._count_down()
         if step in STORE_FAILS and self.chance.random() < self.gusts:
             raise StoreUnavailable("Postgres is away")
+
+    def _breaks(self, call: Call) -> bool:
+        # What is written is lost more often than what is read: there are few POSTs, and they are what matters.
+        return self.chance.random() < self.storm * (2 if call.method == "POST" else 1)
 
     def _count_down(self) -> None:
         if self.cut_in > 0:

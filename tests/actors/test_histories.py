@@ -1,10 +1,15 @@
 """Whatever both sides, the network and the process do in whatever order: at rest our rows are what the cash says."""
 
 import os
+from decimal import Decimal
 
+import anyio
 import pytest
 
-from tests.actors.history_run import play
+from daemon.core.model import PaymentStatus
+from tests.actors.history_run import POLICY, play
+from tests.actors.history_weather import CountedLoop
+from tests.actors.stage import ActorStage
 
 HISTORIES = int(os.environ.get("SYNCD_HISTORIES", "150"))
 FIRST = int(os.environ.get("SYNCD_HISTORIES_FROM", "1"))
@@ -16,3 +21,25 @@ def test_at_rest_the_tables_equal_the_books_and_the_amount_due_is_what_the_cash_
     for seed in range(first, min(first + PER_TEST, FIRST + HISTORIES)):
         faults = play(seed)
         assert not faults, f"history {seed}:\n" + "\n".join(faults)
+
+
+def test_an_invoice_that_a_won_charge_back_pays_again_freezes_again() -> None:
+    async def story() -> None:
+        stage = ActorStage(0, policy=POLICY)
+        stage.connect()
+        async with anyio.create_task_group() as group:
+            await group.start(stage.root.run)
+            invoice = stage.bill("25.50")
+            payment = stage.pay(invoice, "25.50")
+            for status in (PaymentStatus.SUCCEEDED, PaymentStatus.CHARGEBACK, PaymentStatus.SUCCEEDED):
+                await anyio.sleep(3600)
+                stage.move(payment, status)
+            await anyio.sleep(60)
+            assert stage.invoice(invoice).is_frozen
+            line = {"name": "More work", "qty": 1, "unit_cost": {"amount": "90.00"}}
+            stage.book("invoice.update", invoice, {"lines": [line]})
+            await anyio.sleep(2 * 3600)
+            assert (stage.invoice(invoice).terms.total, stage.invoice(invoice).amount_due) == (Decimal("25.50"), 0)
+            group.cancel_scope.cancel()
+
+    anyio.run(story, backend="asyncio", backend_options={"loop_factory": CountedLoop})
