@@ -1,6 +1,6 @@
 """The push lane: claim the oldest due push, payments before journal entries, and take it through the protocol (W4)."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from daemon.actors.limiter import Line
 from daemon.actors.push_entry import EntryErrand
@@ -11,6 +11,8 @@ from daemon.core.effects import PushNext
 from daemon.core.errors import FenceLost
 from daemon.core.events import Pushed
 from daemon.core.policy import PushPolicy
+
+UNCLAIMED_WAIT = timedelta(seconds=1)
 
 
 async def push_next(world: World, line: Line, effect: PushNext, policy: PushPolicy) -> Pushed:
@@ -26,7 +28,9 @@ async def push_next(world: World, line: Line, effect: PushNext, policy: PushPoli
         # Someone else holds the claim now: whatever was decided here must not be stored, and will be decided there.
         return Pushed(next_at=now)
     if not worked:
-        return Pushed(next_at=await world.store.next_push_at(effect.scope, now))
+        next_at = await world.store.next_push_at(effect.scope, now)
+        # What is due and could not be claimed is in someone else's hands: asking again at once would only spin.
+        return Pushed(next_at=max(next_at, now + UNCLAIMED_WAIT) if next_at else None)
     return Pushed(next_at=now, rereads=True)
 
 

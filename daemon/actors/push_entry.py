@@ -1,6 +1,7 @@
 """What is particular to writing a journal entry: a deposit of a payout, or the move of a payment (W4, W6)."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from daemon.actors.limiter import Line
@@ -99,8 +100,9 @@ class EntryErrand:
         await self._world.store.record_entry(self._claim, push, entry_issues(push))
 
     async def give_back(self, push: EntryPush) -> None:
-        """End the claim; nothing was decided."""
-        await self._world.store.record_entry(self._claim, push, entry_issues(push))
+        """End the claim; nothing was decided. Others go first, so that one that cannot be read holds up no other."""
+        later = self._now() + self._policy.lookup_again_after
+        await self._world.store.record_entry(self._claim, replace(push, not_before=later), entry_issues(push))
 
     def recorded(self) -> None:
         """Count nothing: the figures about latency are about payments."""

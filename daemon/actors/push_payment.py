@@ -1,6 +1,7 @@
 """What is particular to writing a payment: look-up, guard, POST, and what follows for its invoice (W4, W5)."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import partial
 
@@ -122,8 +123,9 @@ class PaymentErrand:
             await self._world.store.ask_reread(self._claim.scope, [reread])
 
     async def give_back(self, push: Push) -> None:
-        """End the claim; nothing was decided."""
-        await self._world.store.record(self._claim, push)
+        """End the claim; nothing was decided. Others go first, so that one unreadable invoice holds up no other."""
+        later = self._now() + self._policy.lookup_again_after
+        await self._world.store.record(self._claim, replace(push, not_before=later))
 
     def recorded(self) -> None:
         """Count the payment and how long it took since its initiation."""

@@ -67,6 +67,11 @@ class Books:
             )
         return Scope(partner_id=PartnerId(partner_id), account_id=AccountId(account_id or ""))
 
+    async def end(self, partner_id: PartnerId) -> None:
+        """End a connection as a partner's wish to disconnect does."""
+        await self.execute("UPDATE sync.connection SET disconnecting = true WHERE partner_id = $1", partner_id)
+        await self.store.disconnected(partner_id, self.clock)
+
     async def pay(
         self,
         payment_id: str = "pay_1",

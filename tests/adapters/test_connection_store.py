@@ -100,7 +100,7 @@ async def test_an_account_that_another_partner_has_connected_is_refused(books: B
     assert not await consent.connect(taken)
     assert (await books.store.connection(NEW)).status is ConnectionStatus.NOT_CONNECTED
     assert await books.value("SELECT count(*) FROM sync.token") == 0
-    await books.store.disconnected(PARTNER, NOW)
+    await books.end(PARTNER)
     assert await consent.connect(taken)
 
 
@@ -125,7 +125,7 @@ async def test_two_partners_who_connect_one_account_at_once_have_one_winner(
 async def test_other_books_than_before_are_refused_until_a_reset(books: Books, consent: ConsentStore) -> None:
     await books.add_partner(NEW, None)
     await consent.connect(GRANT)
-    await books.store.disconnected(NEW, NOW)
+    await books.end(NEW)
     former = await consent.former_connection(NEW)
     assert former == FormerConnection(account_id=AccountId("Ny7"), business_name="Nyman & Co", disconnecting=False)
     other = replace(GRANT, business=replace(BUSINESS, account_id=AccountId("Other")))
@@ -170,7 +170,7 @@ async def test_reconnecting_the_same_books_goes_on_where_it_stopped(
     stored = await tokens.load_tokens(NEW)
     assert stored is not None
     assert stored.generation == 2
-    await books.store.disconnected(NEW, NOW)
+    await books.end(NEW)
     assert await tokens.load_tokens(NEW) is None
     await consent.connect(GRANT)
     assert (await books.store.connection(NEW)).status is ConnectionStatus.PENDING
@@ -224,12 +224,22 @@ async def test_a_choice_among_businesses_waits_and_the_newest_counts(books: Book
     assert await consent.pending_choice(PARTNER) is not None
 
 
+async def test_a_disconnect_that_ends_after_a_new_consent_leaves_the_new_tokens_alone(
+    books: Books, consent: ConsentStore, tokens: TokenStore
+) -> None:
+    await books.add_partner(NEW, None)
+    await consent.connect(GRANT)
+    await books.store.disconnected(NEW, NOW)
+    assert (await books.store.connection(NEW)).status is ConnectionStatus.PENDING
+    assert await tokens.load_tokens(NEW) is not None
+
+
 async def test_a_partner_asks_to_disconnect_once(books: Books, consent: ConsentStore) -> None:
     assert await consent.ask_disconnect(PARTNER, "ada", NOW)
     assert not await consent.ask_disconnect(PARTNER, "ada", NOW)
     assert not await consent.ask_disconnect(PartnerId("nobody"), "ada", NOW)
     assert (await books.store.connection(PARTNER)).disconnecting
-    await books.store.disconnected(PARTNER, NOW)
+    await books.end(PARTNER)
     ended = await books.store.connection(PARTNER)
     assert (ended.status, ended.scope, ended.disconnecting) == (ConnectionStatus.NOT_CONNECTED, None, False)
     assert await books.store.partners() == ()

@@ -279,7 +279,7 @@ async def test_sync_now_wakes_the_supervisor_of_a_connected_partner(books: Books
         assert await desk.ask_sync(PARTNER, "ada", NOW)
         assert await anext(wakes) == (PARTNER, "connection")
     assert (await books.store.connection(PARTNER)).sync_asked_at == NOW
-    await books.store.disconnected(PARTNER, NOW)
+    await books.end(PARTNER)
     assert not await desk.ask_sync(PARTNER, "ada", NOW)
 
 

@@ -63,8 +63,8 @@ class ConnectionStore:
     async def disconnected(self, partner_id: PartnerId, now: datetime) -> None:
         """Store that the connection ended and forget its tokens; all else stays (C6)."""
         async with self._source.writing(partner_id) as connection:
-            await connection.execute(_SQL["forget_tokens"], partner_id)
             if await connection.fetchval(_SQL["disconnected"], partner_id, now):
+                await connection.execute(_SQL["forget_tokens"], partner_id)
                 await close_reconnect(connection, Scope(partner_id=partner_id, account_id=AccountId("")))
                 await add_event(connection, partner_id, "disconnected", {})
 

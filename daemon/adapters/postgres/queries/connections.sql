@@ -27,10 +27,11 @@ WHERE partner_id = $1 AND account_id = $2 AND parked_reason IS NOT NULL
 RETURNING partner_id
 
 -- name: disconnected
+-- Whoever connected again meanwhile is no longer disconnecting, and keeps the new tokens.
 UPDATE sync.connection
 SET status = 'not_connected', disconnecting = false, disconnected_at = $2, parked_reason = NULL, parked_at = NULL,
     sync_asked_at = NULL, updated_at = now()
-WHERE partner_id = $1 AND status <> 'not_connected'
+WHERE partner_id = $1 AND status <> 'not_connected' AND disconnecting
 RETURNING partner_id
 
 -- name: forget_tokens
