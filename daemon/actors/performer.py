@@ -65,10 +65,10 @@ class Performer:
                 assert_never(effect)
 
     async def _ensure_callbacks(self, effect: EnsureCallbacks, connection: Connection, policy: Policy) -> events.Event:
-        """Keep FreshBooks' callbacks in order; polling goes on whether or not it rings (P1)."""
+        """Keep FreshBooks' callbacks in order; polling goes on whether or not they are allowed to ring (P1)."""
         try:
             done = await self._world.doorbell.ensure(effect.scope, self._callbacks(connection))
-        except (FreshBooksUnavailable, FreshBooksRefused, FreshBooksAnswerInvalid) as error:
+        except (FreshBooksRefused, FreshBooksAnswerInvalid) as error:
             retry_s = policy.pull.callbacks_retry.total_seconds()
             self._world.telemetry.call_failed(
                 self._partner_id, "callbacks", f"{type(error).__name__}: {error}", 1, retry_s

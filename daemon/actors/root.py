@@ -20,6 +20,7 @@ RESTARTS_MAX = 5
 """So many crashes within RESTART_WINDOW are more than bad luck: the child is parked (restart intensity)."""
 RESTART_WINDOW = timedelta(minutes=10)
 RECONCILE_INTERVAL = timedelta(minutes=1)
+LISTEN_RETRY = timedelta(seconds=1)
 SPREAD_PER_PARTNER = timedelta(milliseconds=10)
 SPREAD_MAX = timedelta(minutes=3)
 
@@ -135,6 +136,14 @@ class RootSupervisor:
     # ---- what wakes children -----------------------------------------------------------------------------------------
 
     async def _follow_wakes(self, group: TaskGroup) -> None:
+        while True:
+            try:
+                await self._follow(group)
+            except StoreUnavailable as error:
+                self._world.telemetry.call_failed(PartnerId("*"), "listen", str(error), 1, LISTEN_RETRY.total_seconds())
+            await self._world.clock.sleep(LISTEN_RETRY.total_seconds())
+
+    async def _follow(self, group: TaskGroup) -> None:
         async with self._world.store.wakes() as wakes:
             async for partner_id, kind in wakes:
                 child = self._children.get(partner_id)
