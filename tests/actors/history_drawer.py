@@ -95,8 +95,15 @@ class Drawer:
         invoice = self._books.invoices.rows[invoice_id]
         settled = invoice.amount > 0 and invoice.outstanding == 0 and self.due(invoice_id) <= 0
         exists = invoice.vis_state != DELETED and invoice.status != DRAFT
-        makers = (self._maker(row) for row in self._live_on(invoice_id))
-        return settled and exists and not any(maker and maker.status in LOST_MONEY for maker in makers)
+        return settled and exists and not self._shows_lost_money(invoice_id)
+
+    def must_be_thawed(self, invoice_id: InvoiceId) -> bool:
+        """Tell whether an invoice that froze is unpaid again, so that it follows FreshBooks."""
+        return self.due(invoice_id) > 0 or self._shows_lost_money(invoice_id)
+
+    def _shows_lost_money(self, invoice_id: InvoiceId) -> bool:
+        makers = (self._maker(row) for row in self._live_on(invoice_id) if row.amount)
+        return any(maker is not None and maker.status in LOST_MONEY for maker in makers)
 
     def _received(self, payment: Payment) -> Decimal:
         """What the platform has of a payment for its invoice; what FreshBooks made a credit of pays something else."""

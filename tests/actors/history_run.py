@@ -11,8 +11,8 @@ import anyio
 from daemon.core.markers import markers_in
 from daemon.core.model import HOLDS_MONEY, InvoiceId, PushState
 from daemon.core.policy import Policy, PullPolicy
-from daemon.sandbox.totals import line_amount
 from tests.actors.history_drawer import Drawer
+from tests.actors.history_mirrors import differences
 from tests.actors.history_steps import Steps
 from tests.actors.history_weather import CountedLoop, Weather
 from tests.actors.stage import ActorStage
@@ -90,7 +90,13 @@ class History:
 
     def faults(self) -> list[str]:
         """List everything that is not as the books and the cash say."""
-        return [*self.drawer.wrong, *self._unrested(), *self._dues(), *self._twins(), *self._mirrors()]
+        return [
+            *self.drawer.wrong,
+            *self._unrested(),
+            *self._dues(),
+            *self._twins(),
+            *differences(self.stage, self._in_force),
+        ]
 
     def _unrested(self) -> Iterator[str]:
         rows = self.stage.rows()
@@ -116,38 +122,12 @@ class History:
                 yield f"invoice {invoice_id}: {row.amount_due} due, the cash says {counted} (frozen: {row.frozen_at})"
             if not row.is_frozen and self.drawer.must_be_frozen(invoice_id):
                 yield f"invoice {invoice_id} is settled and did not freeze"
+            if row.is_frozen and self.drawer.must_be_thawed(invoice_id):
+                yield f"invoice {invoice_id} is unpaid again and still frozen"
 
     def _twins(self) -> Iterator[str]:
         marks = Counter(mark for row in self._books.payments for mark in markers_in(row.note))
         yield from (f"{mark} stands {count} times" for mark, count in marks.items() if count > 1)
-
-    def _mirrors(self) -> Iterator[str]:
-        rows = self.stage.rows()
-        yield from _differences(
-            "customer",
-            {key: (row.organization, row.email, row.vis_state) for key, (row, _) in rows.customers.items()},
-            {row.id: (row.organization, row.email, row.vis_state) for row in self._books.clients},
-        )
-        yield from _differences(
-            "payment",
-            {key: (row.amount, row.invoice_id, row.vis_state, row.note) for key, (row, _) in rows.fb_payments.items()},
-            {row.id: (row.amount, row.invoice_id, row.vis_state, row.note) for row in self._books.payments},
-        )
-        yield from _differences(
-            "credit",
-            {key: (row.amount, row.vis_state) for key, row in rows.credits.items()},
-            {row.id: (row.amount, row.vis_state) for row in self._books.credits},
-        )
-        yield from _differences(
-            "invoice",
-            {key: (row.fb_amount, row.fb_outstanding, row.vis_state) for key, row in rows.invoices.items()},
-            {row.id: (row.amount, row.outstanding, row.vis_state) for row in self._books.invoices},
-        )
-        yield from _differences(
-            "terms of invoice",
-            {key: _our_terms(row.terms) for key, row in rows.invoices.items()},
-            {row.id: _their_terms(self._in_force(row)) for row in self._books.invoices},
-        )
 
     def _in_force(self, invoice: Any) -> Any:
         """Frozen terms are those that FreshBooks showed when it was settled (P5)."""
@@ -157,22 +137,6 @@ class History:
     @property
     def _books(self) -> Any:
         return self.stage.account().books
-
-
-def _our_terms(terms: Any) -> tuple[object, ...]:
-    lines = tuple((line.name, line.amount) for line in terms.lines)
-    return terms.customer_id, terms.number, terms.issued_on, terms.due_on, terms.total, lines
-
-
-def _their_terms(row: Any) -> tuple[object, ...]:
-    lines = tuple((line.name, line_amount(line)) for line in row.lines)
-    return row.client_id, row.number, row.create_date, row.due_date, row.amount, lines
-
-
-def _differences(what: str, ours: dict[Any, Any], theirs: dict[Any, Any]) -> Iterator[str]:
-    for key in sorted(ours.keys() | theirs.keys()):
-        if ours.get(key) != theirs.get(key):
-            yield f"{what} {key}: we have {ours.get(key)}, FreshBooks {theirs.get(key)}"
 
 
 def play(seed: int) -> list[str]:

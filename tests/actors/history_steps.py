@@ -15,6 +15,7 @@ from daemon.sandbox.model import DELETED
 from daemon.sandbox.payments import credit_left
 from tests.actors.stage import PARTNER, ActorStage
 
+TOTALS = ("250.00", "180.00", "100.00", "60.00")
 AMOUNTS = ("100.00", "60.00", "40.00", "25.50")
 NEXT_STATUS = {
     PaymentStatus.PROCESSING: (PaymentStatus.SUCCEEDED, PaymentStatus.FAILED, PaymentStatus.FAILED),
@@ -47,10 +48,11 @@ class Steps:
 
     def create_invoice(self) -> str:
         status = self.chance.choice((2, 2, 2, 2, 1))
-        return f"bill {self.stage.bill(self._amount(), status=status)}"
+        return f"bill {self.stage.bill(self.chance.choice(TOTALS), status=status)}"
 
     def edit_lines(self) -> str:
-        line = {"name": f"Work {self.chance.randrange(9)}", "qty": 1, "unit_cost": {"amount": self._amount()}}
+        cost = self.chance.choice(TOTALS)
+        line = {"name": f"Work {self.chance.randrange(9)}", "qty": 1, "unit_cost": {"amount": cost}}
         return self._edit_invoice(lines=[line])
 
     def edit_terms(self) -> str:
@@ -243,6 +245,7 @@ STEPS: tuple[Callable[[Steps], str], ...] = (
     Steps.delete_or_restore_payment,
     Steps.move_payment,
     Steps.create_invoice,
+    Steps.edit_lines,
     Steps.edit_lines,
     Steps.edit_terms,
     Steps.edit_customer,
