@@ -22,6 +22,7 @@ from daemon.core.model import (
     InvoiceDecision,
     InvoiceId,
     InvoiceStatus,
+    Link,
     NotPayable,
     PaymentId,
     Reading,
@@ -90,12 +91,19 @@ def decide_without_read(context: InvoiceContext) -> InvoiceDecision:
     """
     if context.invoice is None:
         own = next((link.payment.invoice_id for link in context.links if link.payment.invoice_id is not None), None)
-        return InvoiceDecision(invoice=None) if own is None else _as_it_stands(own, context, reread=True)
+        if own is None:
+            return InvoiceDecision(invoice=None)
+        return replace(_as_it_stands(own, context, reread=True), related=_shown_elsewhere(own, context.links))
     stored = context.invoice
     rows = reassign(context.applied, context.links)
     decision = _decide(stored, None, rows, context)
     unread = decision.invoice is not None and _needs_a_read(stored, decision.invoice, rows, context)
-    return replace(decision, applied=rows if rows != context.applied else None, reread=unread)
+    return replace(
+        decision,
+        applied=rows if rows != context.applied else None,
+        reread=unread,
+        related=_shown_elsewhere(stored.id, context.links),
+    )
 
 
 def _needs_a_read(stored: Invoice, decided: Invoice, rows: Sequence[Applied], context: InvoiceContext) -> bool:
@@ -248,7 +256,16 @@ def _cannot_tell(verdict: Freshness, read: FbInvoice, context: InvoiceContext) -
 
 
 def _related(invoice_id: InvoiceId, rows: Sequence[Applied], context: InvoiceContext) -> frozenset[InvoiceId]:
-    """Name the invoices whose payments were moved here, if what is shown of them changed: it is their issue."""
+    """Name the other invoices to which it matters what is shown of a payment here, if that changed.
+
+    They are the payment's own invoice, whose issue it is, and those to which its record was moved.
+    """
     changed = {row.payment_id for row in set(rows) ^ set(context.applied)}
-    homes = (link.payment.invoice_id for link in context.links if link.payment.id in changed)
-    return frozenset(home for home in homes if home is not None and home != invoice_id)
+    links = [link for link in context.links if link.payment.id in changed]
+    homes = {link.payment.invoice_id for link in links if link.payment.invoice_id is not None}
+    return _shown_elsewhere(invoice_id, links) | homes - {invoice_id}
+
+
+def _shown_elsewhere(invoice_id: InvoiceId, links: Sequence[Link]) -> frozenset[InvoiceId]:
+    """Name the invoices that show a record of one of these payments: whether it pays them hangs on the payment (P8)."""
+    return frozenset(other.invoice_id for link in links for other in link.elsewhere) - {invoice_id}

@@ -1,6 +1,7 @@
 """Whatever both sides, the network and the process do in whatever order: at rest our rows are what the cash says."""
 
 import os
+from datetime import timedelta
 from decimal import Decimal
 
 import anyio
@@ -43,3 +44,23 @@ def test_an_invoice_that_a_won_charge_back_pays_again_freezes_again() -> None:
             group.cancel_scope.cancel()
 
     anyio.run(story, backend="asyncio", backend_options={"loop_factory": CountedLoop})
+
+
+async def test_a_payment_moved_to_another_invoice_pays_it_once_both_were_read_and_until_it_fails() -> None:
+    stage = ActorStage(0, policy=POLICY)
+    stage.connect()
+    async with anyio.create_task_group() as group:
+        await group.start(stage.root.run)
+        own, other = stage.bill("60.00"), stage.bill("180.00")
+        payment = stage.pay(own, "60.00")
+        await stage.until(lambda: stage.fb_payments(own))
+        await anyio.sleep(3600)
+        (record,) = stage.fb_payments(own)
+        stage.book("payment.update", record.id, {"invoiceid": other})
+        stage.pay(other, "120.00", payment_id="pay_2")
+        await anyio.sleep(3600)
+        assert (stage.invoice(own).amount_due, stage.invoice(other).amount_due) == (0, 0)
+        stage.move(payment, PaymentStatus.FAILED)
+        await stage.until(lambda: stage.invoice(other).amount_due == 60, timedelta(minutes=1))
+        assert stage.invoice(own).amount_due == 60
+        stage.root.drain()
