@@ -8,7 +8,7 @@ SECRETS := $(BIN)/detect-secrets-hook --disable-plugin KeywordDetector
 # Made-up secrets in tests look like real ones, except for keys and tokens with a form that the other plugins know.
 MADE_UP := --disable-plugin BasicAuthDetector --disable-plugin Base64HighEntropyString --disable-plugin HexHighEntropyString
 
-.PHONY: help demo test check core security lock bench bench-quick clean venv
+.PHONY: help demo test histories check core security lock bench bench-quick clean venv
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ demo:  ## the whole product on this machine: dashboard, its own Postgres, a loca
 
 test: venv  ## every test
 	@$(BIN)/pytest -n auto --dist loadgroup $(PYTEST_ARGS)
+
+histories: venv  ## 2,000 random histories of both sides, in memory and virtual time (SYNCD_HISTORIES_FROM=seed for others)
+	@SYNCD_HISTORIES=$${SYNCD_HISTORIES:-2000} $(BIN)/pytest -n auto --timeout 600 -q tests/actors/test_histories.py $(PYTEST_ARGS)
 
 check: venv  ## style, types, direction of imports, and the core's coverage
 	$(BIN)/ruff check

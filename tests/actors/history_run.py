@@ -140,7 +140,7 @@ class History:
 
 
 def play(seed: int) -> list[str]:
-    """Run one history; give its faults, and how it went when there are any."""
+    """Run one history; give its faults, and how it went when there are any. What is raised names the seed."""
 
     async def run() -> list[str]:
         history = History(seed)
@@ -148,4 +148,8 @@ def play(seed: int) -> list[str]:
         faults = history.faults()
         return [*faults, "", *history.steps.told] if faults else []
 
-    return anyio.run(run, backend="asyncio", backend_options={"loop_factory": CountedLoop})
+    try:
+        return anyio.run(run, backend="asyncio", backend_options={"loop_factory": CountedLoop})
+    except BaseException as error:
+        error.add_note(f"history {seed}")
+        raise

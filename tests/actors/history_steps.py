@@ -10,9 +10,9 @@ from typing import Any
 from daemon.core.exchange import Reread
 from daemon.core.markers import markers_in
 from daemon.core.model import InvoiceId, PaymentId, PaymentStatus, PushState, Resource
+from daemon.sandbox.credits import credit_left
 from daemon.sandbox.errors import ApiError
 from daemon.sandbox.model import DELETED
-from daemon.sandbox.payments import credit_left
 from tests.actors.stage import PARTNER, ActorStage
 
 TOTALS = ("250.00", "180.00", "100.00", "60.00")

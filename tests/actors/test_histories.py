@@ -40,7 +40,8 @@ def test_an_invoice_that_a_won_charge_back_pays_again_freezes_again() -> None:
             line = {"name": "More work", "qty": 1, "unit_cost": {"amount": "90.00"}}
             stage.book("invoice.update", invoice, {"lines": [line]})
             await anyio.sleep(2 * 3600)
-            assert (stage.invoice(invoice).terms.total, stage.invoice(invoice).amount_due) == (Decimal("25.50"), 0)
+            assert stage.invoice(invoice).terms.total == Decimal("25.50")
+            assert stage.invoice(invoice).amount_due == 0
             group.cancel_scope.cancel()
 
     anyio.run(story, backend="asyncio", backend_options={"loop_factory": CountedLoop})
@@ -59,7 +60,8 @@ async def test_a_payment_moved_to_another_invoice_pays_it_once_both_were_read_an
         stage.book("payment.update", record.id, {"invoiceid": other})
         stage.pay(other, "120.00", payment_id="pay_2")
         await anyio.sleep(3600)
-        assert (stage.invoice(own).amount_due, stage.invoice(other).amount_due) == (0, 0)
+        assert stage.invoice(own).amount_due == 0
+        assert stage.invoice(other).amount_due == 0
         stage.move(payment, PaymentStatus.FAILED)
         await stage.until(lambda: stage.invoice(other).amount_due == 60, timedelta(minutes=1))
         assert stage.invoice(own).amount_due == 60
