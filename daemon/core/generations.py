@@ -11,6 +11,7 @@ from daemon.core.model import (
     LOST_MONEY,
     Applied,
     Choice,
+    FbPayment,
     InvoiceId,
     Link,
     PaymentStatus,
@@ -18,6 +19,7 @@ from daemon.core.model import (
     PushState,
     Reason,
 )
+from daemon.core.records import recorded_amount
 
 REVERTED: Final = frozenset({Reason.CHARGEBACK_REVERTED, Reason.FAILURE_REVERTED})
 
@@ -31,10 +33,17 @@ class Generations:
     opened: tuple[Push, ...]
 
 
-def settle_generations(
-    links: Sequence[Link], rows: Sequence[Applied], before: Sequence[Applied], invoice_id: InvoiceId
-) -> Generations:
-    """Bring every push in step with what the last snapshot shows (`rows`) and what the one before it showed."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What the last snapshot shows of ours (`rows`), what the one before it showed, and the records if just read."""
+
+    rows: Sequence[Applied]
+    before: Sequence[Applied]
+    records: Sequence[FbPayment] = ()
+
+
+def settle_generations(links: Sequence[Link], seen: Seen, invoice_id: InvoiceId) -> Generations:
+    """Bring every push in step with what FreshBooks shows."""
     if not links:
         return NOTHING_PUSHED
     given_away = {
@@ -50,11 +59,11 @@ def settle_generations(
         if push is None:
             settled.append(link)
             continue
-        now = _settle(link, push, rows, before, given_away)
+        now = _settle(link, push, seen, given_away)
         pushes = (*link.pushes[:-1], now)
         if now != push:
             changed.append(now)
-        if link.payment.invoice_id == invoice_id and _is_won_back(link, now, rows):
+        if link.payment.invoice_id == invoice_id and _is_won_back(link, now, seen.rows):
             again = next_generation(now)
             opened.append(again)
             pushes = (*pushes, again)
@@ -83,24 +92,22 @@ def wake(pushes: Sequence[Push]) -> tuple[Push, ...]:
     return (*pushes[:-1], ready)
 
 
-def _settle(
-    link: Link, push: Push, rows: Iterable[Applied], before: Iterable[Applied], given_away: Iterable[object]
-) -> Push:
+def _settle(link: Link, push: Push, seen: Seen, given_away: Iterable[object]) -> Push:
     if _is_done(push) and push.choice is not Choice.STAND_IN and push.fb_payment_id in given_away:
         return replace(push, state=PushState.CANCELLED, reason=Reason.REPLACED)
-    if is_live_anywhere(link, rows):
-        return _recognised(link, push, rows)
+    if is_live_anywhere(link, seen.rows):
+        return _recognised(link, push, seen)
     if push.state is PushState.NEEDS_PERSON and link.payment.status not in HOLDS_MONEY:
         return _given_up(link, push)
-    was_seen = any(row.fb_payment_id == push.fb_payment_id for row in rows)
+    was_seen = any(row.fb_payment_id == push.fb_payment_id for row in seen.rows)
     if link.payment.status not in LOST_MONEY or not _is_done(push) or not was_seen:
         return push
-    reason = push.reason if push.reason in REVERTED else _revert_reason(link, before)
+    reason = push.reason if push.reason in REVERTED else _revert_reason(link, seen.before)
     gone = PushState.DONE if link.credit_is_live else PushState.CANCELLED
     return replace(push, state=gone, reason=reason)
 
 
-def _recognised(link: Link, push: Push, rows: Iterable[Applied]) -> Push:
+def _recognised(link: Link, push: Push, seen: Seen) -> Push:
     if push.reason in REVERTED:
         return replace(push, state=PushState.DONE, reason=None)
     if (
@@ -110,12 +117,12 @@ def _recognised(link: Link, push: Push, rows: Iterable[Applied]) -> Push:
     ):
         return push
     # Given up as never sent, yet it stands and its money is held: nothing is left to be sent.
-    row = next((row for row in rows if row.payment_id == link.payment.id and row.amount > ZERO), None)
-    if row is None:
+    live = {row.fb_payment_id for row in seen.rows if row.payment_id == link.payment.id and row.amount > ZERO}
+    record = next((record for record in seen.records if record.id in live), None)
+    if record is None:
         return push
-    # Only a split is known to have recorded less than the payment; what it shows now may be an edit (P8).
-    recorded = min(row.amount, link.payment.amount) if link.credit_is_live else link.payment.amount
-    return replace(push, state=PushState.DONE, reason=None, fb_payment_id=row.fb_payment_id, recorded_amount=recorded)
+    amount = recorded_amount(record, link.payment)
+    return replace(push, state=PushState.DONE, reason=None, fb_payment_id=record.id, recorded_amount=amount)
 
 
 def _given_up(link: Link, push: Push) -> Push:

@@ -8,7 +8,7 @@ from typing import Final
 
 from daemon.core.amount_due import ZERO, Share, attribute, due_of, frozen_due, reassign, shares_of
 from daemon.core.freeze import may_freeze, must_unfreeze, names_typed_money, other_money
-from daemon.core.generations import settle_generations, wake
+from daemon.core.generations import Seen, settle_generations, wake
 from daemon.core.invoice_history import entries
 from daemon.core.invoice_issues import standing_issues, subjects_of
 from daemon.core.model import (
@@ -59,7 +59,7 @@ def decide_page_read(read: FbInvoice, reading: Reading, context: InvoiceContext)
     verdict = is_newer(context.invoice, read, reading)
     if verdict is not Freshness.NEWER:
         return _as_it_stands(read.id, context, reread=_cannot_tell(verdict, read, context))
-    return _decide(_following(read, reading, context.invoice), read, (), context)
+    return _decide(_following(read, reading, context.invoice), read, Seen(rows=(), before=()), context)
 
 
 def decide_snapshot(
@@ -80,7 +80,8 @@ def decide_snapshot(
     if candidate.is_frozen and names_typed_money(snapshot.payments, rows, context.applied):
         candidate = replace(candidate, frozen_other=other_money(candidate, shares_of(context.links, rows, read.id)))
     woken = may_go_now(snapshot, context, policy)
-    decision = _decide(candidate, read, rows, _awake(context, woken))
+    seen = Seen(rows=rows, before=context.applied, records=snapshot.payments)
+    decision = _decide(candidate, read, seen, _awake(context, woken))
     return replace(decision, woken=woken, related=_related(read.id, rows, context))
 
 
@@ -96,7 +97,7 @@ def decide_without_read(context: InvoiceContext) -> InvoiceDecision:
         return replace(_as_it_stands(own, context, reread=True), related=_shown_elsewhere(own, context.links))
     stored = context.invoice
     rows = reassign(context.applied, context.links)
-    decision = _decide(stored, None, rows, context)
+    decision = _decide(stored, None, Seen(rows=rows, before=context.applied), context)
     unread = decision.invoice is not None and _needs_a_read(stored, decision.invoice, rows, context)
     return replace(
         decision,
@@ -134,17 +135,15 @@ def is_newer(stored: Invoice | None, read: FbInvoice, reading: Reading) -> Fresh
 # ---- the decision ----------------------------------------------------------------------------------------------------
 
 
-def _decide(
-    candidate: Invoice, read: FbInvoice | None, rows: Sequence[Applied], context: InvoiceContext
-) -> InvoiceDecision:
+def _decide(candidate: Invoice, read: FbInvoice | None, seen: Seen, context: InvoiceContext) -> InvoiceDecision:
     """Decide a candidate row: FreshBooks' latest balance facts with the stored terms, freeze and amount due."""
-    settled = settle_generations(context.links, rows, context.applied, candidate.id)
-    shares = shares_of(settled.links, rows, candidate.id)
+    settled = settle_generations(context.links, seen, candidate.id)
+    shares = shares_of(settled.links, seen.rows, candidate.id)
     invoice = _freeze(_released(candidate, read, shares), shares, just_read=read is not None)
     stored = context.invoice
     return InvoiceDecision(
         invoice=invoice,
-        applied=tuple(rows),
+        applied=tuple(seen.rows),
         issues=standing_issues(invoice.id, invoice, shares),
         subjects=subjects_of(invoice.id, shares),
         history=tuple(entries(stored, invoice, terms_of(read) if read else None)) if stored is not None else (),

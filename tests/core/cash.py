@@ -50,6 +50,16 @@ class Cash:
             total, other = self.frozen_total, sum(map(self._frozen_other, self.frozen_cheques), ZERO)
         return total - other - sum(map(self._received, self.story.payments), ZERO)
 
+    def is_settled(self) -> bool:
+        """Tell whether the invoice must be frozen by now: FreshBooks shows it paid, and by money that is real (P5)."""
+        books = self.story.books
+        dead = [record for record in books.records if record.counts and self._is_dead(record)]
+        return books.invoice.amount > ZERO and books.outstanding == ZERO and self.due() <= ZERO and not dead
+
+    def _is_dead(self, record: Record) -> bool:
+        owner = self._named().get(record.id, record.maker)
+        return owner is not None and self.story.payments[owner].status in GONE
+
     def _received(self, payment_id: str) -> Decimal:
         payment, choice = self.story.payments[payment_id], self._choice(payment_id)
         if payment.status in GONE:

@@ -81,6 +81,7 @@ class History:
         self.story.settle()
         self.cash.watch()
         assert self.story.due == self.cash.due()
+        assert self.story.is_frozen() or not self.cash.is_settled()
         for payment_id in self.story.payments:
             assert place(self.story.link(payment_id), self.story.issues).why
         return True

@@ -204,11 +204,13 @@ def test_a_snapshot_that_shows_the_record_deleted_keeps_that_as_evidence() -> No
     assert decision.applied == (make_applied(amount=0),)
 
 
-@pytest.mark.parametrize(("split", "recorded"), [(False, 100), (True, 60)])
-def test_a_given_up_push_whose_record_was_edited_is_done_with_what_was_recorded(*, split: bool, recorded: int) -> None:
+@pytest.mark.parametrize(("split", "recorded"), [(None, 100), (502, 60)])
+def test_a_given_up_push_whose_record_turns_up_is_done_with_what_was_recorded(split: int | None, recorded: int) -> None:
     given_up = make_push(state=PushState.CANCELLED, reason=Reason.FAILED_BEFORE_PUSH)
-    link = make_link(make_payment(status=PaymentStatus.SUCCEEDED), given_up, credit_is_live=split)
-    decision = decide_without_read(make_context(make_invoice(), [link], [make_applied(amount=60)]))
-    (push,) = decision.changed
+    link = make_link(make_payment(status=PaymentStatus.SUCCEEDED), given_up)
+    record = make_our_fb_payment(amount=60, overpayment_id=split)
+    (push,) = decide_snapshot(make_snapshot(payments=[record]), make_context(None, [link])).changed
     assert push.state is PushState.DONE
     assert push.recorded_amount == recorded
+    unread = decide_without_read(make_context(make_invoice(), [link], [make_applied(amount=60)]))
+    assert unread.changed == ()

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from daemon.core.invoice_rules import decide_snapshot
+from daemon.core.invoice_rules import decide_snapshot, decide_without_read
 from daemon.core.model import (
     Choice,
     InvoiceId,
@@ -44,6 +44,18 @@ def test_a_payment_moved_here_pays_this_invoice_as_long_as_its_money_is_held(
 ) -> None:
     link = make_link(replace(VISITOR, status=status), make_done())
     assert due([link], MOVED) == expected
+
+
+def test_an_invoice_paid_by_a_payment_that_was_moved_here_unfreezes_when_it_fails() -> None:
+    frozen = decide([make_link(VISITOR, make_done())], MOVED).invoice
+    assert frozen is not None
+    assert frozen.is_frozen
+    failed = make_link(replace(VISITOR, status=PaymentStatus.FAILED), make_done())
+    decision = decide_without_read(make_context(frozen, [failed], [make_applied(501)]))
+    assert decision.reread
+    assert decision.invoice is not None
+    assert not decision.invoice.is_frozen
+    assert decision.invoice.amount_due == 100
 
 
 def test_a_payment_moved_here_pays_nothing_once_its_customer_still_owes() -> None:
