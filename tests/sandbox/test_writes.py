@@ -146,6 +146,17 @@ async def test_a_credit_cannot_be_used_twice(api: Api) -> None:
     await api.pay(invoice, "50.00", type="Credit", creditid=credit["id"])
 
 
+async def test_a_credit_is_applied_no_further_than_what_is_owed_and_the_rest_is_left(api: Api) -> None:
+    invoice = await api.invoice("30.00")
+    body = {"clientid": invoice["customerid"], "create_date": "2026-03-01", "amount": {"amount": "50.00"}}
+    credit = (await api.post("credit_notes/credit_notes", {"credit_note": body})).result["credit_note"]
+    used = await api.pay(invoice, "50.00", type="Credit", creditid=credit["id"])
+    assert (used["amount"]["amount"], used["overpaymentid"]) == ("30.00", None)
+    left = (await api.get(f"/_sandbox/books/{api.account_id}/credits/{credit['id']}")).json["left"]
+    newest = (await api.get("credit_notes/credit_notes", per_page=1)).result["credit_notes"][0]
+    assert (left, newest["id"]) == ("20.00", credit["id"])
+
+
 async def test_deleting_a_payment_keeps_its_overpayment_credit_unless_switched(api: Api) -> None:
     for dies, state in ((False, 0), (True, 1)):
         await api.switch(overpayment_dies_with_payment=dies)
