@@ -1,7 +1,7 @@
 """Loads all that decisions about invoices need: rows, linked payments, and what the last snapshots showed."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import asyncpg
@@ -20,6 +20,7 @@ from daemon.core.model import (
     InvoiceId,
     Link,
     PaymentId,
+    Push,
     Scope,
 )
 
@@ -34,75 +35,66 @@ async def load_contexts(
     `shown` are the payments of a snapshot of the one invoice asked for: whoever's record they are is linked, too.
     """
     rows = await connection.fetch(_SQL["load"], scope.partner_id, scope.account_id, ids)
-    linked = await _linked(connection, scope, ids, shown)
     invoices = {InvoiceId(row["invoice_id"]): invoice_of(row) for row in rows}
+    marks = [marker(*found) for payment in shown for found in markers_in(payment.note)]
+    records = [payment.id for payment in shown]
+    linked = await connection.fetch(_SQL["links"], scope.partner_id, scope.account_id, ids, records, marks)
     if not linked:
         return {asked: InvoiceContext(invoice=invoices.get(asked)) for asked in ids}
-    everyone = sorted({payment_id for payments in linked.values() for payment_id in payments})
-    applied = await connection.fetch(_SQL["applied"], scope.partner_id, scope.account_id, ids, everyone)
-    links = _Links(await load_links(connection, scope, everyone), applied)
+    links = _Links(linked)
+    await links.load_rest(connection, scope, ids)
     return {
-        asked: InvoiceContext(
-            invoice=invoices.get(asked), links=links.on(asked, linked[asked]), applied=links.applied(asked)
-        )
+        asked: InvoiceContext(invoice=invoices.get(asked), links=links.on(asked), applied=links.applied(asked))
         for asked in ids
     }
 
 
-async def load_links(connection: Conn, scope: Scope, payment_ids: Sequence[PaymentId]) -> dict[PaymentId, Link]:
-    """Load payments with every push made for them, oldest initiation first; `elsewhere` is left empty."""
-    pushes = defaultdict(list)
-    for row in await connection.fetch(_SQL["pushes"], scope.partner_id, payment_ids):
-        pushes[row["subject"]].append(push_of(row))
-    credits_ = {row[0] for row in await connection.fetch(_SQL["live_credits"], scope.partner_id, payment_ids)}
-    payments = [payment_of(row) for row in await connection.fetch(_SQL["payments"], scope.partner_id, payment_ids)]
-    return {
-        payment.id: Link(payment=payment, pushes=tuple(pushes[payment.id]), credit_is_live=payment.id in credits_)
-        for payment in payments
-    }
-
-
-async def _linked(
-    connection: Conn, scope: Scope, ids: Sequence[InvoiceId], shown: Sequence[FbPayment]
-) -> defaultdict[InvoiceId, set[PaymentId]]:
-    linked: defaultdict[InvoiceId, set[PaymentId]] = defaultdict(set)
-    for row in await connection.fetch(_SQL["linked"], scope.partner_id, scope.account_id, ids):
-        linked[row["invoice_id"]].add(row["payment_id"])
-    if shown:
-        marks = [marker(*found) for payment in shown for found in markers_in(payment.note)]
-        records = [payment.id for payment in shown]
-        found = await connection.fetch(_SQL["linked_by_record"], scope.partner_id, scope.account_id, records, marks)
-        if found:
-            linked[ids[0]].update(row["payment_id"] for row in found)
-    return linked
-
-
 class _Links:
-    """The loaded links, by invoice; rows of sync.applied tell what stands here and what elsewhere."""
+    """The linked payments with their pushes, and what the last snapshots showed of them: here, and elsewhere."""
 
-    def __init__(self, links: dict[PaymentId, Link], applied: Sequence[asyncpg.Record]) -> None:
-        self._links = links
-        self._rank = {payment_id: rank for rank, payment_id in enumerate(links)}
-        self._on_invoice: defaultdict[InvoiceId, list[Applied]] = defaultdict(list)
-        self._of_payment: defaultdict[PaymentId, list[AppliedElsewhere]] = defaultdict(list)
-        for row in applied:
-            self._on_invoice[row["invoice_id"]].append(_applied(row))
+    def __init__(self, rows: Sequence[asyncpg.Record]) -> None:
+        self._links: dict[PaymentId, Link] = {}
+        self._named: defaultdict[InvoiceId, dict[PaymentId, None]] = defaultdict(dict)
+        self._applied: defaultdict[InvoiceId, list[Applied]] = defaultdict(list)
+        self._standing: defaultdict[PaymentId, list[AppliedElsewhere]] = defaultdict(list)
+        pushes: defaultdict[PaymentId, dict[int, Push]] = defaultdict(dict)
+        for row in rows:
+            payment_id = PaymentId(row["payment_id"])
+            self._named[row["on_invoice"]][payment_id] = None
+            if row["subject"] is not None:
+                pushes[payment_id][row["generation"]] = push_of(row)
+            self._links[payment_id] = Link(payment=payment_of(row), pushes=tuple(pushes[payment_id].values()))
+
+    async def load_rest(self, connection: Conn, scope: Scope, ids: Sequence[InvoiceId]) -> None:
+        """Load what stands applied, and which credits of split payments are still live."""
+        rows = await connection.fetch(_SQL["applied"], scope.partner_id, scope.account_id, ids, list(self._links))
+        for row in rows:
+            self._applied[row["invoice_id"]].append(_applied(row))
             if row["amount"] > 0:
-                self._of_payment[row["payment_id"]].append(_elsewhere(row))
+                self._standing[row["payment_id"]].append(_elsewhere(row))
+        split = [payment_id for payment_id, link in self._links.items() if _is_split(link)]
+        if split:
+            for row in await connection.fetch(_SQL["live_credits"], scope.partner_id, split):
+                self._links[row[0]] = replace(self._links[row[0]], credit_is_live=True)
 
-    def on(self, invoice_id: InvoiceId, payment_ids: Iterable[PaymentId]) -> tuple[Link, ...]:
+    def on(self, invoice_id: InvoiceId) -> tuple[Link, ...]:
         """Give an invoice's links, oldest initiation first."""
-        known = sorted((found for found in payment_ids if found in self._links), key=self._rank.__getitem__)
         return tuple(
-            replace(self._links[payment_id], elsewhere=self._not_on(invoice_id, payment_id)) for payment_id in known
+            replace(self._links[payment_id], elsewhere=self._not_on(invoice_id, payment_id))
+            for payment_id in self._named.get(invoice_id, ())
         )
 
     def applied(self, invoice_id: InvoiceId) -> tuple[Applied, ...]:
         """Give what the last snapshot of an invoice showed."""
-        return tuple(self._on_invoice.get(invoice_id, ()))
+        return tuple(self._applied.get(invoice_id, ()))
 
     def _not_on(self, invoice_id: InvoiceId, payment_id: PaymentId) -> tuple[AppliedElsewhere, ...]:
-        return tuple(row for row in self._of_payment.get(payment_id, ()) if row.invoice_id != invoice_id)
+        return tuple(row for row in self._standing.get(payment_id, ()) if row.invoice_id != invoice_id)
+
+
+def _is_split(link: Link) -> bool:
+    """Tell whether FreshBooks applied less than was sent, and made a credit of the rest (FB API s3.4)."""
+    return any(push.recorded_amount is not None and push.recorded_amount < link.payment.amount for push in link.pushes)
 
 
 def _applied(row: asyncpg.Record) -> Applied:

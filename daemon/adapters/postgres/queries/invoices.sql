@@ -6,35 +6,37 @@ SELECT invoice_id, customer_id, number, issued_on, due_on, currency, total, desc
 FROM sync.invoice
 WHERE partner_id = $1 AND account_id = $2 AND invoice_id = ANY ($3::bigint[])
 
--- name: linked
--- The platform's payments on these invoices, and those whose record a snapshot showed there.
-SELECT invoice_id, payment_id FROM platform.payment
-WHERE partner_id = $1 AND account_id = $2 AND invoice_id = ANY ($3::bigint[])
-UNION
-SELECT invoice_id, payment_id FROM sync.applied
-WHERE partner_id = $1 AND account_id = $2 AND invoice_id = ANY ($3::bigint[])
-
--- name: linked_by_record
--- Those whose record this very snapshot shows: by the id a push stored, or by a marker.
-SELECT DISTINCT subject AS payment_id FROM sync.push
-WHERE partner_id = $1 AND kind = 'payment'
-  AND (account_id = $2 AND fb_payment_id = ANY ($3::bigint[]) OR marker = ANY ($4::text[]))
-
--- name: payments
-SELECT payment_id, invoice_id, ap_invoice_id, amount, currency, method, status, initiated_at
-FROM platform.payment
-WHERE partner_id = $1 AND payment_id = ANY ($2::text[])
-ORDER BY initiated_at, payment_id
-
--- name: pushes
-SELECT * FROM sync.push
-WHERE partner_id = $1 AND kind = 'payment' AND subject = ANY ($2::text[])
-ORDER BY subject, generation
+-- name: links
+-- The platform's payments on these invoices, those whose record a snapshot showed there, and those whose record the
+-- snapshot at hand shows on its one invoice: by the id that a push stored ($4), or by a marker ($5). With every push.
+WITH linked (invoice_id, payment_id) AS (
+    SELECT invoice_id, payment_id FROM platform.payment
+    WHERE partner_id = $1 AND account_id = $2 AND invoice_id = ANY ($3::bigint[])
+    UNION
+    SELECT invoice_id, payment_id FROM sync.applied
+    WHERE partner_id = $1 AND account_id = $2 AND invoice_id = ANY ($3::bigint[])
+    UNION
+    SELECT ($3::bigint[])[1], subject FROM sync.push
+    WHERE partner_id = $1 AND kind = 'payment' AND account_id = $2 AND fb_payment_id = ANY ($4::bigint[])
+    UNION
+    SELECT ($3::bigint[])[1], subject FROM sync.push
+    WHERE partner_id = $1 AND kind = 'payment' AND marker = ANY ($5::text[])
+)
+SELECT l.invoice_id AS on_invoice, p.payment_id, p.invoice_id, p.ap_invoice_id, p.amount, p.currency, p.method, p.status,
+       p.initiated_at, s.subject, s.generation, s.state, s.marker, s.fence, s.attempts, s.not_before, s.deadline_at,
+       s.claimed_at, s.checked_absent, s.fb_payment_id, s.recorded_amount, s.reason, s.detail, s.choice, s.candidates
+FROM linked l
+JOIN platform.payment p ON p.partner_id = $1 AND p.payment_id = l.payment_id
+LEFT JOIN sync.push s ON s.partner_id = $1 AND s.kind = 'payment' AND s.subject = l.payment_id
+ORDER BY p.initiated_at, p.payment_id, s.generation
 
 -- name: applied
-SELECT invoice_id, fb_payment_id, payment_id, amount, currency
-FROM sync.applied
-WHERE partner_id = $1 AND account_id = $2 AND (invoice_id = ANY ($3::bigint[]) OR payment_id = ANY ($4::text[]))
+SELECT invoice_id, fb_payment_id, payment_id, amount, currency FROM sync.applied
+WHERE partner_id = $1 AND account_id = $2 AND invoice_id = ANY ($3::bigint[])
+UNION
+SELECT invoice_id, fb_payment_id, payment_id, amount, currency FROM sync.applied
+WHERE partner_id = $1 AND account_id = $2 AND payment_id = ANY ($4::text[])
+ORDER BY invoice_id, fb_payment_id
 
 -- name: live_credits
 -- Payments whose overpayment credit FreshBooks still shows. FreshBooks links a payment with the credit it made by no

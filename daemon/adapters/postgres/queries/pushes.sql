@@ -39,7 +39,8 @@ WHERE (partner_id, kind, subject, generation) = (
                  OR b.state IN ('sending', 'uncertain')
                     AND (c.state IN ('ready', 'waiting') OR (b.created_at, b.subject) < (c.created_at, c.subject))
                  OR b.state = 'ready' AND c.state IN ('ready', 'waiting')
-                    AND (b.created_at, b.subject) < (c.created_at, c.subject)))
+                    AND (b.created_at, b.subject) < (c.created_at, c.subject))
+          OFFSET 0)  -- one look-up by invoice for each candidate, never a join of all with all
     ORDER BY c.created_at, c.subject
     LIMIT 1
     FOR UPDATE SKIP LOCKED
@@ -78,7 +79,8 @@ WHERE c.partner_id = $1 AND c.account_id = $2
              OR b.state IN ('sending', 'uncertain')
                 AND (c.state IN ('ready', 'waiting') OR (b.created_at, b.subject) < (c.created_at, c.subject))
              OR b.state = 'ready' AND c.state IN ('ready', 'waiting')
-                AND (b.created_at, b.subject) < (c.created_at, c.subject)))
+                AND (b.created_at, b.subject) < (c.created_at, c.subject))
+      OFFSET 0)
 
 -- name: begin_send
 UPDATE sync.push
