@@ -86,6 +86,12 @@ async def test_a_file_edited_after_it_ran_is_refused(empty_database: str, copied
             await ask(empty_database, copied)
 
 
+async def test_two_files_of_one_number_are_refused(empty_database: str, copied: Path) -> None:
+    (copied / f"{STEMS[-1].split('_')[0]}_again.sql").write_text("SELECT 1")
+    with pytest.raises(MigrationError, match="one number"):
+        await migrate(empty_database, copied)
+
+
 async def test_a_database_of_a_newer_daemon_is_left_alone(empty_database: str, copied: Path) -> None:
     add_file(copied, "SELECT 1")
     await migrate(empty_database, copied)

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -48,13 +49,17 @@ SchemaState = UpToDate | Behind | Ahead
 
 
 def migration_files(directory: Path = MIGRATIONS) -> tuple[MigrationFile, ...]:
-    """List the numbered files in their order."""
-    return tuple(
+    """List the numbered files in their order. Raises MigrationError when two have one number."""
+    files = tuple(
         MigrationFile(
             revision=path.stem.split("_")[0], stem=path.stem, sha256=hashlib.sha256(path.read_bytes()).hexdigest()
         )
         for path in sorted(directory.glob("[0-9]*_*.sql"))
     )
+    for before, after in pairwise(files):
+        if before.revision == after.revision:
+            raise MigrationError(f"{before.stem}.sql and {after.stem}.sql have one number: renumber the newer one")
+    return files
 
 
 async def schema_state(dsn: str, directory: Path = MIGRATIONS) -> SchemaState:
