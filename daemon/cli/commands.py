@@ -157,7 +157,12 @@ def sandbox(invoices: str, redirect_uris: tuple[str, ...], no_webhooks: bool, **
     limits = RateLimits(calls=given.pop("rate_calls"), creates=given.pop("rate_creates"))  # type: ignore[arg-type]
     chosen = {**given, **({"redirect_uris": redirect_uris} if redirect_uris else {})}
     options = SandboxOptions(invoices=_sizes(invoices), webhooks=not no_webhooks, rate_limits=limits, **chosen)  # type: ignore[arg-type]
-    anyio.run(serve, options)
+    try:
+        anyio.run(serve, options)
+    except (OSError, ValueError) as error:
+        raise click.ClickException(
+            f"the sandbox did not start: {error}; choose another --port or --data-dir"
+        ) from error
 
 
 def _path(config: Path | None) -> Path | None:

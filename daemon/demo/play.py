@@ -11,6 +11,9 @@ import anyio
 import click
 
 from daemon.adapters.clock import SystemClock
+from daemon.adapters.postgres.launcher import EmbeddedPostgresError
+from daemon.app.errors import StartRefused
+from daemon.core.errors import SettingsError
 from daemon.demo.check import StepResult, as_json, run_check
 from daemon.demo.stage import Stage, StageOptions, set_stage
 
@@ -100,12 +103,14 @@ def _welcome(stage: Stage) -> str:
 
 
 async def main(options: DemoOptions) -> int:
-    """Run the demo; Ctrl-C or SIGTERM ends it in order."""
-    code = 0
+    """Run the demo; Ctrl-C or SIGTERM ends it in order. Raises StartRefused when a part of it does not start."""
+    ended: list[int | StartRefused] = []
 
     async def play(scope: anyio.CancelScope) -> None:
-        nonlocal code
-        code = await demo(options)
+        try:
+            ended.append(await demo(options))
+        except (SettingsError, EmbeddedPostgresError) as error:
+            ended.append(StartRefused(str(error)))
         scope.cancel()
 
     async with anyio.create_task_group() as group:
@@ -113,4 +118,7 @@ async def main(options: DemoOptions) -> int:
         with anyio.open_signal_receiver(*_SIGNALS) as signals:
             async for _ in signals:
                 group.cancel_scope.cancel()
-    return code
+    outcome = ended[0] if ended else 0
+    if isinstance(outcome, StartRefused):
+        raise outcome
+    return outcome

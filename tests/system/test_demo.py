@@ -7,7 +7,7 @@ import sys
 import anyio
 import pytest
 
-from tests.system.program import environment
+from tests.system.program import environment, run
 
 STEPS = {
     "connect": ["C1", "C2"],
@@ -50,3 +50,12 @@ async def test_the_whole_story_holds_and_every_step_names_its_rules() -> None:
     told = {step["name"]: step["rules"] for step in report["steps"]}
     assert {name: told.get(name) for name in STEPS} == STEPS
     assert all(step["seconds"] >= 0 and step["detail"] for step in report["steps"])
+
+
+async def test_a_busy_port_is_one_sentence_with_the_next_step() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = await run("sandbox", "--port", port)
+    assert done.code == 1
+    assert "choose another --port" in done.errors
+    assert "Traceback" not in done.errors
