@@ -5,8 +5,11 @@ from collections.abc import AsyncIterator
 import pytest
 
 from daemon.adapters.clock import SystemClock
+from daemon.adapters.postgres.consent_store import ConsentStore
+from daemon.adapters.postgres.desk_actions import DeskActions
 from daemon.adapters.postgres.pool import Pool
 from daemon.adapters.postgres.store import PostgresStore
+from daemon.adapters.postgres.token_store import TokenStore
 from tests.adapters.postgres_rows import Books
 
 
@@ -17,3 +20,18 @@ async def books(database: str) -> AsyncIterator[Books]:
         books = Books(pool, PostgresStore(pool, SystemClock().sleep))
         await books.add_partner()
         yield books
+
+
+@pytest.fixture
+def consent(books: Books) -> ConsentStore:
+    return ConsentStore(books.pool)
+
+
+@pytest.fixture
+def tokens(books: Books) -> TokenStore:
+    return TokenStore(books.pool)
+
+
+@pytest.fixture
+def desk(books: Books) -> DeskActions:
+    return DeskActions(books.pool)

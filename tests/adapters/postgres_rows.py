@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -13,10 +13,11 @@ import asyncpg
 
 from daemon.adapters.postgres.pool import Pool
 from daemon.adapters.postgres.store import PostgresStore
-from daemon.core.exchange import InvoiceRead
+from daemon.core.exchange import Claim, InvoiceRead
 from daemon.core.invoice_rules import decide_page_read, decide_snapshot, decide_without_read
 from daemon.core.model import (
     AccountId,
+    FbCredit,
     FbInvoice,
     FbPayment,
     InvoiceDecision,
@@ -24,10 +25,13 @@ from daemon.core.model import (
     PartnerId,
     PaymentId,
     PaymentStatus,
+    Push,
+    PushState,
     Reading,
     Scope,
+    VisState,
 )
-from tests.builders import INVOICE, NOW, make_fb_invoice, make_reading, make_snapshot
+from tests.builders import CUSTOMER, INVOICE, NOW, make_fb_invoice, make_reading, make_snapshot, usd
 
 PARTNER = PartnerId("acme")
 ACCOUNT = AccountId("Xr1")
@@ -163,3 +167,44 @@ class Books:
             self.clock += timedelta(minutes=1)
             began_at = self.clock
         return make_reading(began_at)
+
+
+def make_credit(**changes: object) -> FbCredit:
+    credit = FbCredit(
+        id=61,
+        customer_id=CUSTOMER,
+        number="0000007",
+        credit_type="overpayment",
+        amount=usd(40),
+        currency="USD",
+        issued_on=make_fb_invoice().issued_on,
+        description="Overpayment: invoice #0000812",
+        vis_state=VisState.ACTIVE,
+        fingerprint=1,
+    )
+    return replace(credit, **changes)  # type: ignore[arg-type]
+
+
+async def event_kinds(books: Books) -> list[str]:
+    return [row[0] for row in await books.fetch("SELECT kind FROM platform.event ORDER BY event_id")]
+
+
+async def audit_lines(books: Books) -> list[tuple[str, str]]:
+    return [
+        (row["who"], row["what"]) for row in await books.fetch("SELECT who, what FROM sync.audit ORDER BY audit_id")
+    ]
+
+
+async def claim(books: Books, after: timedelta = timedelta(0), scope: Scope = SCOPE) -> Claim | None:
+    now = NOW + after
+    return await books.store.claim(scope, now, now + timedelta(minutes=1))
+
+
+async def claimed(books: Books, after: timedelta = timedelta(0)) -> Claim:
+    found = await claim(books, after)
+    assert found is not None
+    return found
+
+
+def changed(push: Push, state: PushState, **values: Any) -> Push:
+    return replace(push, state=state, **values)

@@ -23,7 +23,7 @@ from tests.adapters.entry_rows import (
     set_up,
 )
 from tests.adapters.postgres_rows import PARTNER, SCOPE, Books
-from tests.adapters.test_connection_store import GRANT
+from tests.adapters.test_consent_store import GRANT
 from tests.builders import NOW, usd
 from tests.core.ledger import BANK, CHOICE, DAY, LEDGER, PETTY, UNDEPOSITED, draft
 from tests.postgres import on_every_postgres
