@@ -42,6 +42,15 @@ async def test_runs_are_kept_and_the_last_try_is_told_from_the_last_success(book
     assert tuple(row) == (NOW + 3 * MINUTE, NOW + MINUTE, NOW)
 
 
+async def test_runs_are_kept_for_a_month(books: Books) -> None:
+    for day in (0, 1, 30, 31):
+        ended = NOW + timedelta(days=day)
+        cursor = Cursor(feed=Feed.PAYMENTS, pages_done=day, began_at=ended, finished_at=ended)
+        await books.store.finish_run(SCOPE, Feed.PAYMENTS, cursor, "complete")
+    kept = await books.fetch("SELECT pages FROM sync.run ORDER BY run_id")
+    assert [row[0] for row in kept] == [1, 30, 31]
+
+
 async def test_an_unchanged_invoice_is_dated_by_the_last_complete_pass(books: Books) -> None:
     await books.merge(make_fb_invoice())
     read = books.clock

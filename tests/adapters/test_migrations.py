@@ -121,6 +121,9 @@ async def test_a_user_who_may_not_create_roles_is_told_so(tmp_path: Path, postgr
             "role platform is missing",
         ]
         assert await schema_state(theirs) == UpToDate()
+        await fetchval(server.dsn, "CREATE DATABASE ours")
+        with pytest.raises(MigrationError, match="owner"):
+            await migrate(server.dsn_of("ours").replace("postgres@", "plain@"))
 
 
 async def test_the_platform_s_role_sees_its_own_side_only(empty_database: str) -> None:

@@ -69,7 +69,10 @@ class ConnectionStore:
                 await add_event(connection, partner_id, "disconnected", {})
 
     async def finish_run(self, scope: Scope, feed: Feed, cursor: Cursor, outcome: str) -> None:
-        """Append to the sync history (T3); a complete pass over the invoices dates all that it found unchanged."""
+        """Append to the sync history of the last 30 days (T3).
+
+        A complete pass over the invoices dates all that it found unchanged.
+        """
         ended = cursor.finished_at or cursor.began_at
         if ended is None:
             raise ValueError(f"a run of {feed} that never began cannot end")
@@ -87,6 +90,7 @@ class ConnectionStore:
                 cursor.pages_done,
                 cursor.changed,
             )
+            await connection.execute(_SQL["drop_old_runs"], scope.partner_id, ended)
             await connection.execute(
                 _SQL["mark_run"],
                 scope.partner_id,

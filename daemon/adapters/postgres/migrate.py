@@ -26,6 +26,13 @@ from daemon.core.errors import StoreUnavailable
 LOCK_KEY: Final = 0x73796E6364  # "syncd"
 LOCK_POLL_S: Final = 0.1
 ROLES: Final = ("syncd", "platform")
+_UNREACHABLE: Final = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    OSError,  # TimeoutError is one
+)
 
 
 async def migrate(dsn: str, directory: Path = MIGRATIONS) -> list[str]:
@@ -48,7 +55,9 @@ async def migrate(dsn: str, directory: Path = MIGRATIONS) -> list[str]:
             if pending:
                 await _upgrade(dsn, directory)
             return [file.stem for file in pending] + await _missing_roles(connection)
-    except (asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError, OSError, TimeoutError) as error:
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise MigrationError(f"this user may not make the schema ({error}): connect as the database's owner") from error
+    except _UNREACHABLE as error:
         raise StoreUnavailable(f"Postgres does not answer ({error}): check the server and the DSN") from error
 
 

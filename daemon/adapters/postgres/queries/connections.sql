@@ -44,6 +44,12 @@ INSERT INTO platform.event (partner_id, kind, subject, data) VALUES ($1, $2, 'co
 INSERT INTO sync.run (partner_id, account_id, feed, stage, began_at, finished_at, outcome, pages, changed)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 
+-- name: drop_old_runs
+-- A few with every new one: the history stays at a month.
+DELETE FROM sync.run
+WHERE partner_id = $1 AND finished_at < $2::timestamptz - interval '30 days'
+  AND run_id IN (SELECT run_id FROM sync.run WHERE partner_id = $1 ORDER BY run_id LIMIT 10)
+
 -- name: mark_run
 UPDATE sync.connection
 SET last_attempt_at = greatest(last_attempt_at, $3), last_success_at = greatest(last_success_at, $4),
