@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
+from daemon.core.markers import markers_in
 from daemon.core.model import FbPayment, Payment
 from daemon.core.push_sentences import money
 from daemon.core.stale_guard import REPEATED_HOUR
@@ -19,11 +20,13 @@ def was_touched_since(fb: FbPayment, since: datetime) -> bool:
 
 
 def recorded_amount(fb: FbPayment, payment: Payment) -> Decimal:
-    """Tell what FreshBooks applied when it made this record of ours, which it may show edited by now (P8).
+    """Tell what FreshBooks applied when it made this record, which it may show edited by now (P8).
 
-    Only a record with an overpayment was split, and then what it shows is all that can be known (FB API s3.4).
+    Only a record with an overpayment was split, and one without our marker was typed by somebody: of these, what they
+    show is all that can be known (FB API s3.4).
     """
-    return payment.amount if fb.overpayment_id is None else min(fb.amount, payment.amount)
+    made_whole = fb.overpayment_id is None and markers_in(fb.note)
+    return payment.amount if made_whole else min(fb.amount, payment.amount)
 
 
 def describe(records: Sequence[FbPayment]) -> str:
