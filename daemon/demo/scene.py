@@ -131,6 +131,15 @@ async def until(what: str, look: Callable[[], Awaitable[T | None]], within_s: fl
     raise NotShown(f"{what}: not seen within {within_s:g} s")
 
 
+async def never(what: str, look: Callable[[], Awaitable[object]], for_s: float) -> None:
+    """Watch for a while that something does not happen. Raises NotShown as soon as it does."""
+    with anyio.move_on_after(for_s):
+        while True:
+            if await look():
+                raise NotShown(what)
+            await _CLOCK.sleep(POLL_S)
+
+
 def account_of(stage: Stage, index: int) -> str:
     """Tell the FreshBooks account that belongs to the demo's n-th partner."""
     owned = [account["account_id"] for account in stage.sandbox["accounts"] if account["role"] == "owner"]

@@ -4,7 +4,7 @@ from decimal import Decimal
 from urllib.parse import urljoin, urlsplit
 
 from daemon.demo.person import PageRefused
-from daemon.demo.scene import NotShown, Scene, until
+from daemon.demo.scene import NotShown, Scene, never, until
 
 CONNECTED_WITHIN_S = 20.0
 PUSHED_WITHIN_S = 2.0
@@ -83,8 +83,8 @@ async def waits_for_accounts(scene: Scene) -> str:
     page = await scene.open(f"/invoices/{invoice_id}")
     if "accounts" not in page.text.lower():
         raise NotShown("the invoice's page does not say that the payment waits for accounts")
-    if await scene.fb_payments(invoice_id):
-        raise NotShown("a payment was recorded before accounts were chosen")
+    early = "a payment was recorded before accounts were chosen"
+    await never(early, lambda: scene.fb_payments(invoice_id), PUSHED_WITHIN_S)
     await _set_up_accounts(scene)
 
     async def look() -> bool:
