@@ -1,11 +1,13 @@
-"""Decide one snapshot of an invoice of 100, for tests that ask for one fact."""
+"""Decide or judge one snapshot of an invoice of 100, for tests that ask for one fact."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from daemon.core.invoice_rules import decide_snapshot
-from daemon.core.model import FbPayment, Invoice, InvoiceDecision, IssueKind, Link
-from tests.builders import make_context, make_fb_invoice, make_snapshot
+from daemon.core.model import FbPayment, Invoice, InvoiceDecision, IssueKind, Link, Payment, PaymentStatus, Push, Reason
+from daemon.core.payment_rules import GuardVerdict, Stop, guard
+from daemon.core.policy import PushPolicy
+from tests.builders import make_context, make_done, make_fb_invoice, make_link, make_payment, make_push, make_snapshot
 
 
 def decide(
@@ -24,3 +26,26 @@ def due(*args: Any, **kwargs: Any) -> object:
 
 def kinds(decision: InvoiceDecision) -> set[IssueKind]:
     return {issue.kind for issue in decision.issues}
+
+
+def judge(
+    payment: Payment | None = None,
+    push: Push | None = None,
+    seen: Sequence[FbPayment] = (),
+    others: Sequence[Link] = (),
+    **invoice: Any,
+) -> GuardVerdict:
+    """Judge a payment of 100 on an invoice of 100 unless told otherwise."""
+    payment = payment or make_payment()
+    push = push or make_push(payment.id)
+    snapshot = make_snapshot(make_fb_invoice(**invoice), seen)
+    context = make_context(None, [Link(payment=payment, pushes=(push,)), *others])
+    return guard(payment, push, snapshot, context, PushPolicy())
+
+
+def stopped(verdict: GuardVerdict) -> Reason | None:
+    return verdict.reason if isinstance(verdict, Stop) else None
+
+
+def failed_owner(status: PaymentStatus = PaymentStatus.FAILED) -> Link:
+    return make_link(make_payment("pay_2", status=status), make_done("pay_2", 700))

@@ -1,6 +1,5 @@
 """W5: before a POST the snapshot is read again, and only what it has room for is posted."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -12,9 +11,7 @@ from daemon.core.model import (
     FbPayment,
     FbPaymentId,
     Link,
-    Payment,
     PaymentStatus,
-    Push,
     PushState,
     Reason,
     VisState,
@@ -25,7 +22,6 @@ from tests.builders import (
     NOW,
     make_context,
     make_done,
-    make_fb_invoice,
     make_fb_payment,
     make_link,
     make_our_fb_payment,
@@ -34,29 +30,11 @@ from tests.builders import (
     make_snapshot,
     usd,
 )
+from tests.core.deciding import failed_owner, judge, stopped
 
 POLICY = PushPolicy()
 INITIATED = make_payment().initiated_at
 TYPED_LATER = INITIATED + timedelta(minutes=5)
-
-
-def judge(
-    payment: Payment | None = None,
-    push: Push | None = None,
-    seen: Sequence[FbPayment] = (),
-    others: Sequence[Link] = (),
-    **invoice: Any,
-) -> GuardVerdict:
-    """Judge a payment of 100 on an invoice of 100 unless told otherwise."""
-    payment = payment or make_payment()
-    push = push or make_push(payment.id)
-    snapshot = make_snapshot(make_fb_invoice(**invoice), seen)
-    context = make_context(None, [Link(payment=payment, pushes=(push,)), *others])
-    return guard(payment, push, snapshot, context, POLICY)
-
-
-def stopped(verdict: GuardVerdict) -> Reason | None:
-    return verdict.reason if isinstance(verdict, Stop) else None
 
 
 def test_a_payment_that_fits_is_posted_whole() -> None:
@@ -222,68 +200,17 @@ def test_a_payment_that_is_to_be_refunded_is_not_posted() -> None:
     assert judge(push=make_push(choice=Choice.REFUND_IN_AP)) == Wait(reason=Reason.UNTIL_REFUNDED)
 
 
-# ---- named by a person -----------------------------------------------------------------------------------------------
-
-
-def named(choice: Choice = Choice.SETTLED_BY_HAND) -> Push:
-    return make_push(choice=choice, fb_payment_id=FbPaymentId(700))
-
-
-@pytest.mark.parametrize(("typed", "amount"), [(100, 100), (70, 70), (130, 100)])
-def test_settled_by_hand_adopts_the_named_payment_up_to_our_amount(typed: int, amount: int) -> None:
-    seen = [make_fb_payment(700, typed)]
-    assert judge(push=named(), seen=seen, amount=130) == Adopt(fb_payment_id=FbPaymentId(700), amount=usd(amount))
-
-
-@pytest.mark.parametrize(
-    "seen",
-    [
-        pytest.param([], id="not on this invoice"),
-        pytest.param([make_fb_payment(700, vis_state=VisState.DELETED)], id="deleted"),
-        pytest.param([make_fb_payment(700, currency="CAD")], id="in another currency"),
-        pytest.param([make_fb_payment(700, from_credit=True)], id="a credit"),
-    ],
-)
-def test_a_named_payment_that_is_gone_asks_the_person_again(seen: list[FbPayment]) -> None:
-    assert stopped(judge(push=named(), seen=seen)) is Reason.NAMED_PAYMENT_GONE
-
-
-def test_a_named_payment_that_stands_for_another_of_ours_asks_the_person_again() -> None:
-    other = make_link(make_payment("pay_2"), make_done("pay_2", 700))
-    verdict = judge(push=named(), seen=[make_fb_payment(700)], others=[other])
-    assert stopped(verdict) is Reason.NAMED_PAYMENT_GONE
-
-
-def _failed_owner(status: PaymentStatus = PaymentStatus.FAILED) -> Link:
-    return make_link(make_payment("pay_2", status=status), make_done("pay_2", 700))
-
-
-def test_a_failed_payments_record_can_stand_in() -> None:
-    seen = [make_our_fb_payment(700, 100, "pay_2")]
-    verdict = judge(push=named(Choice.STAND_IN), seen=seen, others=[_failed_owner()])
-    assert verdict == Adopt(fb_payment_id=FbPaymentId(700), amount=usd(100))
-
-
-def test_a_record_does_not_stand_in_when_its_payment_came_back_or_its_amount_changed() -> None:
-    seen = [make_our_fb_payment(700, 100, "pay_2")]
-    won = judge(push=named(Choice.STAND_IN), seen=seen, others=[_failed_owner(PaymentStatus.SUCCEEDED)])
-    assert stopped(won) is Reason.NAMED_PAYMENT_GONE
-    edited = [make_our_fb_payment(700, 60, "pay_2")]
-    changed = judge(push=named(Choice.STAND_IN), seen=edited, others=[_failed_owner()])
-    assert stopped(changed) is Reason.NAMED_PAYMENT_GONE
-
-
 # ---- others on the same invoice --------------------------------------------------------------------------------------
 
 
 def test_a_failed_payment_of_ours_that_keeps_it_paid_makes_the_new_one_wait() -> None:
-    verdict = judge(seen=[make_our_fb_payment(700, 100, "pay_2")], others=[_failed_owner()])
+    verdict = judge(seen=[make_our_fb_payment(700, 100, "pay_2")], others=[failed_owner()])
     assert verdict == Wait(reason=Reason.UNTIL_REVERTED, detail="It goes by itself once pay_2 is reverted.")
 
 
 def test_a_failed_payment_of_ours_that_would_not_make_room_enough_does_not_make_it_wait() -> None:
     seen = [make_our_fb_payment(700, 50, "pay_2"), make_fb_payment(701, 50)]
-    assert stopped(judge(seen=seen, others=[_failed_owner()])) is Reason.ALREADY_PAID
+    assert stopped(judge(seen=seen, others=[failed_owner()])) is Reason.ALREADY_PAID
 
 
 @pytest.mark.parametrize("state", [PushState.SENDING, PushState.UNCERTAIN])
