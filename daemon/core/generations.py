@@ -121,7 +121,7 @@ def _recognised(link: Link, push: Push, seen: Seen) -> Push:
     record = next((record for record in seen.records if record.id in live), None)
     if record is None:
         return push
-    amount = recorded_amount(record, link.payment)
+    amount = recorded_amount(record, link.payment, link.pushes)
     return replace(push, state=PushState.DONE, reason=None, fb_payment_id=record.id, recorded_amount=amount)
 
 

@@ -140,7 +140,10 @@ def _standing(payment: Payment, push: Push, snapshot: Snapshot, context: Invoice
     mine = [fb for fb in free if fb.id in live or (payment.id, push.generation) in markers_in(fb.note)]
     # One of this very generation that is deleted by now was posted all the same: what then is a person's choice (P8).
     best = min(mine, key=lambda fb: (fb.id not in live, fb.id), default=None)
-    return Adopt(fb_payment_id=best.id, amount=recorded_amount(best, payment)) if best else None
+    if best is None:
+        return None
+    pushes = [earlier for link in context.links if link.payment.id == payment.id for earlier in link.pushes]
+    return Adopt(fb_payment_id=best.id, amount=recorded_amount(best, payment, pushes))
 
 
 def is_free(fb_payment_id: FbPaymentId, push: Push, links: Sequence[Link]) -> bool:

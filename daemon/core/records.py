@@ -1,11 +1,11 @@
 """What can be told of a FreshBooks payment record by itself: when it was touched, and how to name it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 
 from daemon.core.markers import markers_in
-from daemon.core.model import FbPayment, Payment
+from daemon.core.model import FbPayment, Payment, Push
 from daemon.core.push_sentences import money
 from daemon.core.stale_guard import REPEATED_HOUR
 
@@ -19,12 +19,15 @@ def was_touched_since(fb: FbPayment, since: datetime) -> bool:
     return latest >= since.replace(microsecond=0)
 
 
-def recorded_amount(fb: FbPayment, payment: Payment) -> Decimal:
+def recorded_amount(fb: FbPayment, payment: Payment, pushes: Iterable[Push] = ()) -> Decimal:
     """Tell what FreshBooks applied when it made this record, which it may show edited by now (P8).
 
-    Only a record with an overpayment was split, and one without our marker was typed by somebody: of these, what they
+    An older generation that had this record knows. Else, only a record with an overpayment was split, and one without our marker was typed by somebody: of these, what they
     show is all that can be known (FB API s3.4).
     """
+    known = next((push.recorded_amount for push in pushes if push.fb_payment_id == fb.id), None)
+    if known is not None:
+        return known
     made_whole = fb.overpayment_id is None and markers_in(fb.note)
     return payment.amount if made_whole else min(fb.amount, payment.amount)
 

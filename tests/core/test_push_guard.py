@@ -169,6 +169,14 @@ def test_a_record_of_an_older_generation_is_adopted_only_while_it_is_live() -> N
     assert guard(payment, again, gone, context, POLICY) == Post(amount=usd(100))
 
 
+def test_a_record_of_an_older_generation_is_adopted_with_what_was_recorded_then() -> None:
+    payment, first = make_payment(), make_done(fb_id=700, recorded=80, choice=Choice.RECORD_AGAIN)
+    again = make_push(generation=2)
+    context = make_context(None, [Link(payment=payment, pushes=(first, again))])
+    edited = make_snapshot(payments=[make_our_fb_payment(700, 60, overpayment_id=701)])
+    assert guard(payment, again, edited, context, POLICY) == Adopt(fb_payment_id=FbPaymentId(700), amount=usd(80))
+
+
 def test_a_typed_record_that_was_named_once_and_is_live_again_is_adopted_with_what_it_shows() -> None:
     payment, first = make_payment(), make_done(fb_id=700, recorded=60, choice=Choice.RECORD_AGAIN)
     again = make_push(generation=2)
