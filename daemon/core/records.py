@@ -22,8 +22,8 @@ def was_touched_since(fb: FbPayment, since: datetime) -> bool:
 def recorded_amount(fb: FbPayment, payment: Payment, pushes: Iterable[Push] = ()) -> Decimal:
     """Tell what FreshBooks applied when it made this record, which it may show edited by now (P8).
 
-    An older generation that had this record knows. Else, only a record with an overpayment was split, and one without our marker was typed by somebody: of these, what they
-    show is all that can be known (FB API s3.4).
+    An older generation that had this record knows. Else only a record with an overpayment was split, and one without
+    our marker was typed by somebody: of these, what they show is all that can be known (FB API s3.4).
     """
     known = next((push.recorded_amount for push in pushes if push.fb_payment_id == fb.id), None)
     if known is not None:
