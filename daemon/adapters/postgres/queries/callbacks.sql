@@ -10,7 +10,7 @@ INSERT INTO sync.callback (partner_id, account_id, callback_id, verifier, digest
 SELECT $1, $2, $3, $4, $5
 WHERE EXISTS (SELECT FROM sync.connection WHERE partner_id = $1 AND account_id = $2 AND status <> 'not_connected')
   AND (SELECT count(*) FROM sync.callback WHERE partner_id = $1 AND account_id = $2 AND trusted_at IS NULL) < $6
-ON CONFLICT DO NOTHING
+ON CONFLICT (partner_id, account_id, callback_id, digest) DO UPDATE SET arrived_at = excluded.arrived_at
 RETURNING callback_id
 
 -- name: trust
