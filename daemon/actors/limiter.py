@@ -43,9 +43,8 @@ class Limiter:
                 wait = self._grant()
                 with anyio.move_on_after(wait):
                     await waiter.granted.wait()
-        except BaseException:
+        finally:
             self._forget(waiter)
-            raise
 
     def throttled(self, retry_after_s: float | None, *, create: bool) -> float:
         """Take in a 429 and tell the lowered rate in calls per second."""

@@ -188,6 +188,7 @@ async def test_sync_now_reads_at_once_what_would_be_read_later() -> None:
         invoice = stage.bill("10.00")
         stage.touch(sync_asked_at=stage.clock.now())
         await stage.until(lambda: invoice in stage.rows().invoices, 5 * SECONDS)
+        assert stage.invoice(invoice).amount_due == 10
 
 
 async def test_a_payment_recorded_in_freshbooks_is_seen_within_minutes() -> None:
