@@ -1,0 +1,33 @@
+"""What the pages, the API and the status command show: one frozen row per thing, as the store reads it."""
+
+from daemon.core.desk.invoices import CustomerRow, FbPaymentRow, HistoryRow, InvoiceDetail, InvoiceQuery, InvoiceRow
+from daemon.core.desk.log import AuditRow, EventRow, IssueQuery, IssueRow, RunRow
+from daemon.core.desk.module import Counts, FeedProgress, Module
+from daemon.core.desk.paging import DESK_PAGE_ROWS, DESK_PAGE_ROWS_MAX, DeskPage
+from daemon.core.desk.payments import PaymentQuery, PaymentRow, PayoutMember, PayoutRow, PushPlace, WaitingMoves
+
+__all__ = [
+    "DESK_PAGE_ROWS",
+    "DESK_PAGE_ROWS_MAX",
+    "AuditRow",
+    "Counts",
+    "CustomerRow",
+    "DeskPage",
+    "EventRow",
+    "FbPaymentRow",
+    "FeedProgress",
+    "HistoryRow",
+    "InvoiceDetail",
+    "InvoiceQuery",
+    "InvoiceRow",
+    "IssueQuery",
+    "IssueRow",
+    "Module",
+    "PaymentQuery",
+    "PaymentRow",
+    "PayoutMember",
+    "PayoutRow",
+    "PushPlace",
+    "RunRow",
+    "WaitingMoves",
+]
