@@ -21,6 +21,8 @@ RESTARTS_MAX = 5
 RESTART_WINDOW = timedelta(minutes=10)
 RECONCILE_INTERVAL = timedelta(minutes=1)
 LISTEN_RETRY = timedelta(seconds=1)
+STALLED_AFTER = timedelta(minutes=3)
+"""A supervisor that should have moved so long ago hangs: longer than any statement Postgres is given time for."""
 SPREAD_PER_PARTNER = timedelta(milliseconds=10)
 SPREAD_MAX = timedelta(minutes=3)
 
@@ -68,6 +70,11 @@ class RootSupervisor:
             ChildView(partner_id=partner_id, state=child.supervisor.state, parked=child.parked)
             for partner_id, child in sorted(self._children.items())
         )
+
+    def stalled(self) -> tuple[PartnerId, ...]:
+        """Name the partners whose supervisors hang: a fault of ours that only a fresh process is sure to mend."""
+        late = STALLED_AFTER.total_seconds()
+        return tuple(sorted(name for name, child in self._children.items() if child.supervisor.late_s > late))
 
     def apply_policy(self, policy: Policy) -> int:
         """Hand a reloaded policy to every child it changes; tell how many that were. No effect in flight is lost."""

@@ -10,6 +10,7 @@ from anyio.abc import TaskGroup
 
 from daemon.actors.limiter import Limiter
 from daemon.actors.performer import Performer
+from daemon.actors.pulse import Pulse
 from daemon.actors.world import World
 from daemon.core import events
 from daemon.core.backfill import Cursor
@@ -62,6 +63,7 @@ class Supervisor:
         self._rung: set[str] = set()
         self._answers: deque[events.Event] = deque()
         self._bell = anyio.Event()
+        self._pulse = Pulse(world.clock)
         self._state: State = NotConnected(partner_id=partner_id)
 
     @property
@@ -79,10 +81,15 @@ class Supervisor:
         """Whether work was announced that no step has seen yet."""
         return bool(self._rung)
 
+    @property
+    def late_s(self) -> float:
+        """For how long it should have taken a step and has not: 0 unless it hangs."""
+        return self._pulse.late_s
+
     def ring(self, kind: str) -> None:
         """Announce work: `push`, `reread`, `connection` or `policy`. Repeats before it is noticed are one."""
         self._rung.add(kind)
-        self._bell.set()
+        self._wake()
 
     def retune(self, policy: Policy) -> None:
         """Take over a reloaded policy; effects in flight go on under the old one."""
@@ -94,18 +101,25 @@ class Supervisor:
         """Start no further effect and end once those in flight have answered."""
         self._draining = True
         self._answers.append(events.DrainAsked())
-        self._bell.set()
+        self._wake()
 
     async def run(self, spread: timedelta = timedelta(0)) -> None:
         """Run until disconnected or drained. What no event describes is raised, and ends this supervisor alone."""
-        connection = await self._durably(lambda: self._world.store.connection(self.partner_id))
-        self._change(restore(connection, self._world.clock.now(), self._policy, spread))
-        async with anyio.create_task_group() as lanes:
-            await self._handle(events.Woke(), lanes)
-            while not self._is_over():
-                await self._handle(await self._next_event(), lanes)
+        try:
+            connection = await self._durably(lambda: self._world.store.connection(self.partner_id))
+            self._change(restore(connection, self._world.clock.now(), self._policy, spread))
+            async with anyio.create_task_group() as lanes:
+                await self._handle(events.Woke(), lanes)
+                while not self._is_over():
+                    await self._handle(await self._next_event(), lanes)
+        finally:
+            self._pulse.beat(None)
 
     # ---- the loop ----------------------------------------------------------------------------------------------------
+
+    def _wake(self) -> None:
+        self._bell.set()
+        self._pulse.hurry()
 
     def _is_over(self) -> bool:
         if isinstance(self._state, NotConnected):
@@ -116,14 +130,18 @@ class Supervisor:
     async def _next_event(self) -> events.Event:
         """Take an answer, else a doorbell, else wait for either until the state's deadline."""
         while True:
+            self._pulse.beat()
             if self._answers:
                 return self._answers.popleft()
             if self._rung and not self._draining:
                 return await self._answer_the_door()
             self._bell = anyio.Event()
-            with anyio.move_on_after(self._wait_s()):
+            wait_s = self._wait_s()
+            self._pulse.beat(wait_s)
+            with anyio.move_on_after(wait_s):
                 await self._bell.wait()
                 continue
+            self._pulse.beat()
             return events.Woke()
 
     async def _answer_the_door(self) -> events.Event:
@@ -178,7 +196,7 @@ class Supervisor:
         seconds = self._world.clock.monotonic() - began
         self._world.telemetry.effect_finished(self.partner_id, type(effect).__name__, type(event).__name__, seconds)
         self._answers.append(event)
-        self._bell.set()
+        self._wake()
 
     async def _answer(self, effect: LaneEffect, lane: Lane, connection: Connection) -> events.Event:
         attempts = 0 if isinstance(self._state, NotConnected) else lane_of(self._state, lane).failures
@@ -215,12 +233,14 @@ class Supervisor:
         """Do something with the store, however long Postgres takes: a state is durable before it counts."""
         failures = 0
         while True:
+            self._pulse.beat()
             try:
                 return await act()
             except StoreUnavailable as error:
                 failures += 1
                 delay = backoff_delay(failures, f"{self.partner_id}:store", self._policy.backoff).total_seconds()
                 self._world.telemetry.call_failed(self.partner_id, "store", str(error), failures, delay)
+                self._pulse.beat(delay)
                 await self._world.clock.sleep(delay)
 
 

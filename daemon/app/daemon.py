@@ -100,6 +100,7 @@ class Daemon:
                 parts = wired(self._launch, database.dsn, self._reloader.policy, self._clock, self._metrics, self._log)
                 async with parts as made:
                     self._health.watch_postgres(made.fleet.ping)
+                    self._heartbeat.watch(made.root.stalled)
                     yield made
 
     @contextmanager

@@ -14,6 +14,7 @@ from daemon.core.errors import StoreUnavailable
 POSTGRES_FRESH_S: Final = 5.0
 """For so long one answer about Postgres is good enough, however often it is asked for."""
 POSTGRES_PATIENCE_S: Final = 2.0
+NAMES_MAX: Final = 5
 
 
 class Phase(enum.StrEnum):
@@ -40,10 +41,13 @@ class DaemonHealth:
         """Look at Postgres from now on by asking so; before, it is not there."""
         self._ask_postgres = ask
 
-    def alive(self) -> Check:
-        """Tell whether the loop comes round; asks no database."""
-        age = self._heartbeat.age_s
-        return Check(name="event_loop", ok=age < STALE_AFTER_S, detail=f"last beat {age:.1f} s ago")
+    def alive(self) -> Sequence[Check]:
+        """Tell whether the loop and every supervisor come round; asks no database."""
+        age, stalled = self._heartbeat.age_s, self._heartbeat.stalled()
+        return (
+            Check(name="event_loop", ok=age < STALE_AFTER_S, detail=f"last beat {age:.1f} s ago"),
+            Check(name="supervisors", ok=not stalled, detail=_names(stalled)),
+        )
 
     async def ready(self) -> Sequence[Check]:
         """Look at the phase, Postgres and the settings; settings that were refused leave the former ones at work."""
@@ -66,3 +70,10 @@ class DaemonHealth:
         except (StoreUnavailable, TimeoutError) as error:
             return Check(name="postgres", ok=False, detail=str(error) or "it did not answer in time")
         return Check(name="postgres", ok=True)
+
+
+def _names(stalled: Sequence[str]) -> str:
+    if not stalled:
+        return "all move"
+    more = f" and {len(stalled) - NAMES_MAX} more" if len(stalled) > NAMES_MAX else ""
+    return f"do not move: {', '.join(stalled[:NAMES_MAX])}{more}"

@@ -1,6 +1,6 @@
-"""The event loop's pulse: measures how late the loop is, and feeds systemd's watchdog from the loop itself."""
+"""The event loop's pulse: measures how late it is, and feeds systemd's watchdog while the supervisors move too."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from daemon.actors.ports import Clock
@@ -28,12 +28,21 @@ class Heartbeat:
         self._clock = clock
         self._watchdog = watchdog
         self._observe_lag = observe_lag
-        self._beat_at = clock.monotonic()
+        self._ask_stalled: Callable[[], Sequence[str]] = tuple
+        self._beat_at = self._fed_at = clock.monotonic()
 
     @property
     def age_s(self) -> float:
         """How long ago the last beat was."""
         return self._clock.monotonic() - self._beat_at
+
+    def watch(self, stalled: Callable[[], Sequence[str]]) -> None:
+        """Starve the watchdog from now on while `stalled` names anybody."""
+        self._ask_stalled = stalled
+
+    def stalled(self) -> Sequence[str]:
+        """Who should have moved long ago and has not."""
+        return self._ask_stalled()
 
     async def run(self) -> None:
         """Beat for ever."""
@@ -43,5 +52,11 @@ class Heartbeat:
             now = self._clock.monotonic()
             self._observe_lag(max(0.0, now - self._beat_at - interval_s))
             self._beat_at = now
-            if self._watchdog.watchdog_interval_s is not None:
-                self._watchdog.watchdog()
+            self._feed(now, interval_s)
+
+    def _feed(self, now: float, interval_s: float) -> None:
+        patience_s = self._watchdog.watchdog_interval_s
+        # Asking every supervisor costs something in a large fleet, so the watchdog is fed no oftener than it needs.
+        if patience_s is not None and now - self._fed_at >= patience_s - interval_s and not self._ask_stalled():
+            self._watchdog.watchdog()
+            self._fed_at = now

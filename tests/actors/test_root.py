@@ -6,12 +6,12 @@ from datetime import timedelta
 import anyio
 import pytest
 
-from daemon.actors.root import RESTARTS_MAX
+from daemon.actors.root import RESTARTS_MAX, STALLED_AFTER
 from daemon.adapters.freshbooks.calls import Call
 from daemon.core.errors import AuthorizationExpired, FreshBooksRefused, FreshBooksUnavailable, StoreUnavailable
 from daemon.core.model import PartnerId, PushState
 from daemon.core.policy import Policy, PullPolicy, RatePolicy
-from daemon.core.state import ConnectionStatus
+from daemon.core.state import Connection, ConnectionStatus
 from tests.actors.stage import ActorStage
 from tests.actors.test_supervisor import connected, is_post, running
 
@@ -84,6 +84,51 @@ async def test_a_child_that_exceeds_its_restart_intensity_is_parked_until_someon
         stage.touch()
         await stage.until(lambda: stage.status() is ConnectionStatus.CONNECTED, timedelta(minutes=1))
         assert stage.root.views()[0].parked is None
+
+
+async def test_a_supervisor_that_hangs_is_named_and_only_that_one() -> None:
+    stage = ActorStage(5, 5)
+    stage.connect(0)
+    stage.connect(1)
+    async with running(stage):
+        await stage.until(lambda: stage.status(0) is stage.status(1) is ConnectionStatus.CONNECTED)
+        await anyio.sleep(7200)
+        assert stage.root.stalled() == ()
+        original, hang = stage.store.connection, anyio.Event()
+
+        async def hangs(partner_id: PartnerId) -> Connection:
+            if partner_id == "pt_1":
+                await hang.wait()
+            return await original(partner_id)
+
+        stage.store.connection = hangs  # type: ignore[method-assign]
+        stage.touch(0)
+        stage.touch(1)
+        await anyio.sleep(STALLED_AFTER.total_seconds() - 1)
+        assert stage.root.stalled() == ()
+        await anyio.sleep(10)
+        assert stage.root.stalled() == ("pt_1",)
+        hang.set()
+        await anyio.sleep(1)
+        assert stage.root.stalled() == ()
+
+
+async def test_supervisors_that_wait_for_postgres_or_after_a_crash_do_not_hang() -> None:
+    async with connected(5, 5) as stage:
+
+        def out(what: str) -> None:
+            raise StoreUnavailable(f"no connection for {what}")
+
+        def crash(what: str) -> None:
+            if what == "connection":
+                raise ZeroDivisionError(what)
+
+        for trouble in (out, crash):
+            stage.store.fail = trouble
+            stage.touch()
+            for _ in range(60):
+                await anyio.sleep(60)
+                assert stage.root.stalled() == ()
 
 
 async def test_a_reload_retunes_running_supervisors_without_losing_an_effect() -> None:

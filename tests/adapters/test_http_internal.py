@@ -17,8 +17,8 @@ class Told:
         self.loop = Check(name="event_loop", ok=True, detail="last beat 0.1 s ago")
         self.checks: tuple[Check, ...] = (Check(name="postgres", ok=True), Check(name="settings", ok=True))
 
-    def alive(self) -> Check:
-        return self.loop
+    def alive(self) -> Sequence[Check]:
+        return (self.loop,)
 
     async def ready(self) -> Sequence[Check]:
         return self.checks

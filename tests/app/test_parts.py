@@ -1,7 +1,7 @@
 """The small parts of a daemon: its pulse, its health, its keys, the line it shows."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import anyio
@@ -51,9 +51,12 @@ class Ears:
         self.heard += 1
 
 
-async def beat(clock: HandClock, ears: Ears, times: int) -> tuple[Heartbeat, list[float]]:
+async def beat(
+    clock: HandClock, ears: Ears, times: int, stalled: Callable[[], Sequence[str]] = tuple
+) -> tuple[Heartbeat, list[float]]:
     lags: list[float] = []
     heartbeat = Heartbeat(clock, ears, lags.append)
+    heartbeat.watch(stalled)
     async with anyio.create_task_group() as group:
         group.start_soon(heartbeat.run)
         while clock.slept < times:
@@ -72,12 +75,18 @@ async def test_the_pulse_tells_how_late_the_loop_was() -> None:
     assert lags[:2] == [pytest.approx(0.25), pytest.approx(0.25)]
 
 
-async def test_the_watchdog_hears_every_beat_and_nothing_when_it_does_not_watch() -> None:
+async def test_the_watchdog_is_fed_in_time_and_not_at_all_when_it_does_not_watch() -> None:
     ears, deaf = Ears(3.0), Ears(None)
-    await beat(HandClock(), ears, 4)
-    await beat(HandClock(), deaf, 4)
-    assert ears.heard >= 3
+    await beat(HandClock(), ears, 31)
+    await beat(HandClock(), deaf, 31)
+    assert 5 <= ears.heard <= 6
     assert deaf.heard == 0
+
+
+async def test_the_watchdog_starves_while_a_supervisor_hangs() -> None:
+    clock, ears = HandClock(), Ears(3.0)
+    await beat(clock, ears, 31, stalled=lambda: ("acme",) if clock.at > 106.2 else ())
+    assert ears.heard == 2
 
 
 async def test_an_impatient_watchdog_is_heard_in_time() -> None:
@@ -100,9 +109,20 @@ def failed(checks: Sequence[Check]) -> list[str]:
 def test_a_loop_that_has_not_come_round_for_long_is_not_alive() -> None:
     clock = HandClock()
     looked_at = health(clock)
-    assert looked_at.alive().ok
+    assert failed(looked_at.alive()) == []
     clock.at += 11
-    assert not looked_at.alive().ok
+    assert failed(looked_at.alive()) == ["event_loop"]
+
+
+def test_a_supervisor_that_hangs_is_named() -> None:
+    clock, stalled = HandClock(), list[str]()
+    heartbeat = Heartbeat(clock, Ears(None), lambda _: None)
+    heartbeat.watch(lambda: stalled)
+    looked_at = DaemonHealth(clock, heartbeat)
+    assert failed(looked_at.alive()) == []
+    stalled += [f"p{number}" for number in range(7)]
+    (check,) = [check for check in looked_at.alive() if not check.ok]
+    assert (check.name, check.detail) == ("supervisors", "do not move: p0, p1, p2, p3, p4 and 2 more")
 
 
 async def test_a_daemon_is_ready_only_while_it_runs_and_postgres_answers() -> None:

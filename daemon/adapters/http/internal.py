@@ -21,8 +21,8 @@ class Check:
 class Health(Protocol):
     """How the process is."""
 
-    def alive(self) -> Check:
-        """Tell from memory alone whether the actors' loop still beats; asks no database."""
+    def alive(self) -> Sequence[Check]:
+        """Tell from memory alone whether the actors still move; asks no database."""
         ...
 
     async def ready(self) -> Sequence[Check]:
@@ -47,8 +47,8 @@ def build_internal_app(health: Health, registry: CollectorRegistry) -> web.Appli
 
 @routes.get("/livez")
 async def livez(request: web.Request) -> web.Response:
-    """200 while the loop beats; 503 means: restart me."""
-    return _answer((request.app[HEALTH].alive(),), verbose="verbose" in request.query)
+    """200 while the loop and the supervisors move; 503 means: restart me."""
+    return _answer(request.app[HEALTH].alive(), verbose="verbose" in request.query)
 
 
 @routes.get("/readyz")
