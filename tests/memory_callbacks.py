@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from daemon.core.callbacks import SealedVerifier
+from daemon.core.callbacks import FbCallback, SealedVerifier
 from daemon.core.exchange import Reread
 from daemon.core.model import PartnerId, Scope
 from daemon.core.state import Connection
@@ -34,6 +34,7 @@ class MemoryCallbacks:
 
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
+        self.audited: list[str] = []
         self.kept: dict[Scope, dict[tuple[int, str], SealedVerifier]] = {}
 
     async def is_account_of(self, scope: Scope) -> bool:
@@ -66,6 +67,12 @@ class MemoryCallbacks:
 
     async def forget(self, scope: Scope) -> None:
         self.kept.pop(scope, None)
+
+    async def registered(self, scope: Scope, callback: FbCallback) -> None:
+        self.audited.append(f"registered {callback.event}")
+
+    async def deleted(self, scope: Scope, callback: FbCallback) -> None:
+        self.audited.append(f"deleted {callback.event}")
 
     async def ring(self, scope: Scope, reread: Reread) -> None:
         await self._rows.ask_reread(scope, [reread])

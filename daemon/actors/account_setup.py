@@ -33,8 +33,8 @@ class AccountSetup:
         accounts = await self.books.ledger_accounts(partner_id)
         return account_options(accounts, await self.store.account_choice(partner_id))
 
-    async def create_undeposited_funds(self, partner_id: PartnerId) -> LedgerAccount:
-        """Create "Undeposited Funds" under the head account for cash and bank; an existing one is handed back."""
+    async def create_undeposited_funds(self, partner_id: PartnerId, who: str) -> LedgerAccount:
+        """Create "Undeposited Funds" below the head account for cash and bank, audited; hand back an existing one."""
         accounts = await self.books.ledger_accounts(partner_id)
         present = account_options(accounts, None).undeposited_funds
         if present is not None:
@@ -45,7 +45,9 @@ class AccountSetup:
                 f"The books have no head account for {CASH_AND_BANK}: make {UNDEPOSITED_FUNDS} in FreshBooks itself."
             )
             raise FreshBooksRefused(message, status=409)
-        return await self.books.create_ledger_account(partner_id, UNDEPOSITED_FUNDS, CASH_AND_BANK, parent.id)
+        made = await self.books.create_ledger_account(partner_id, UNDEPOSITED_FUNDS, CASH_AND_BANK, parent.id)
+        await self.store.account_created(partner_id, made, who)
+        return made
 
     async def save(self, partner_id: PartnerId, choice: AccountChoice, who: str) -> AccountsOutcome:
         """Store the choice and let what waits for it go on, or name every problem."""

@@ -83,6 +83,14 @@ class CallbackStore(Protocol):
         """Forget all verifiers of an account."""
         ...
 
+    async def registered(self, scope: Scope, callback: FbCallback) -> None:
+        """Audit that FreshBooks was asked to ring for an event."""
+        ...
+
+    async def deleted(self, scope: Scope, callback: FbCallback) -> None:
+        """Audit that FreshBooks rings no more for an event."""
+        ...
+
     async def ring(self, scope: Scope, reread: Reread) -> None:
         """Ask for one object to be read again, and wake the supervisor."""
         ...
@@ -198,12 +206,12 @@ class Doorbell:
         for callback in plan.verify:
             await self._verify(scope, callbacks, callback)
         for callback in plan.delete:
-            await callbacks.delete(callback.id)
+            await self._delete(scope, callbacks, callback)
         for callback in plan.resend:
             await callbacks.resend(callback.id)
         uri = self.address(scope.partner_id)
         for event in plan.register:
-            await callbacks.register(event, uri or "")
+            await self.store.registered(scope, await callbacks.register(event, uri or ""))
         left = await self._plan(scope, callbacks, EVENTS)
         return left is None or left.is_done
 
@@ -211,8 +219,12 @@ class Doorbell:
         """Delete every callback of ours, before the token that allows it is revoked (C6)."""
         plan = await self._plan(scope, callbacks, ())
         for callback in plan.delete if plan else ():
-            await callbacks.delete(callback.id)
+            await self._delete(scope, callbacks, callback)
         await self.store.forget(scope)
+
+    async def _delete(self, scope: Scope, callbacks: Callbacks, callback: FbCallback) -> None:
+        await callbacks.delete(callback.id)
+        await self.store.deleted(scope, callback)
 
     async def _plan(self, scope: Scope, callbacks: Callbacks, events: Sequence[str]) -> CallbackPlan | None:
         uri = self.address(scope.partner_id)

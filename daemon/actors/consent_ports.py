@@ -95,6 +95,10 @@ class ConsentStore(Protocol):
         """Store the choice, audited, and make due what waits for it (C5)."""
         ...
 
+    async def account_created(self, partner_id: PartnerId, account: LedgerAccount, who: str) -> None:
+        """Audit that an account was made in the partner's books (T2)."""
+        ...
+
 
 class Books(Protocol):
     """The live charts of accounts of the connected partners (C4).

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from anyio.abc import Process
 
 from daemon.adapters.postgres.embedded import DATABASE, EmbeddedPostgres
+from daemon.adapters.postgres.pool import Pool
 from daemon.adapters.postgres.schema_state import Ahead, Behind, MigrationError, UpToDate, schema_state
 from daemon.app.errors import StartRefused
 from daemon.core.errors import SettingsError
@@ -75,6 +76,15 @@ async def running_database(settings: Settings) -> Database:
         )
     host, port = quote(lines[_SOCKET_LINE], safe=""), lines[_PORT_LINE]
     return Database(dsn=f"postgresql://postgres@/{DATABASE}?host={host}&port={port}")
+
+
+@asynccontextmanager
+async def opened_pool(settings: Settings) -> AsyncIterator[Pool]:
+    """Open the database of a running daemon, its schema checked. Raises StartRefused, StoreUnavailable."""
+    database = await running_database(settings)
+    await require_schema(database.dsn)
+    async with Pool.open(database.dsn) as pool:
+        yield pool
 
 
 async def bring_up_to_date(dsn: str) -> list[str]:

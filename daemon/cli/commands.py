@@ -3,27 +3,15 @@
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 
+from daemon.cli.audit import audit
+from daemon.cli.options import load_complete, load_settings, settings_path, with_config
 from daemon.cli.problems import EXIT_CODES, PlainGroup
 
-if TYPE_CHECKING:
-    from daemon.settings import Settings
-
-CONFIG_VARIABLE: Final = "SYNCD_CONFIG"
-DEFAULT_CONFIG: Final = Path("/etc/freshbooks-syncd/daemon.toml")
 CONTEXT: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-
-with_config = click.option(
-    "-c",
-    "--config",
-    type=click.Path(path_type=Path),
-    envvar=CONFIG_VARIABLE,
-    show_envvar=True,
-    help=f"The settings file.  [default: {DEFAULT_CONFIG} where it exists]",
-)
 
 
 @click.group(cls=PlainGroup, context_settings=CONTEXT, epilog=EXIT_CODES)
@@ -44,8 +32,8 @@ def run(config: Path | None, *, migrate: bool, demo: bool) -> None:
     from daemon.app.launch import Launch
     from daemon.app.run import run_daemon
 
-    settings = _load_complete(config)
-    sys.exit(run_daemon(Launch(settings=settings, load=lambda: _load(config), migrate=migrate, demo=demo)))
+    settings = load_complete(config)
+    sys.exit(run_daemon(Launch(settings=settings, load=lambda: load_settings(config), migrate=migrate, demo=demo)))
 
 
 @main.command("check-config", epilog=EXIT_CODES)
@@ -54,8 +42,8 @@ def check_config(config: Path | None) -> None:
     """Read the settings as the daemon would, and say what is wrong with them."""
     from daemon.app.keys import key_ring
 
-    key_ring(_load_complete(config))
-    click.echo(f"The settings in {_path(config) or 'the environment'} are valid and complete.")
+    key_ring(load_complete(config))
+    click.echo(f"The settings in {settings_path(config) or 'the environment'} are valid and complete.")
 
 
 @main.command(epilog=EXIT_CODES)
@@ -66,7 +54,7 @@ def migrate(config: Path | None) -> None:
 
     from daemon.app.database import bring_up_to_date, opened_database
 
-    settings = _load(config)
+    settings = load_settings(config)
 
     async def work() -> list[str]:
         async with opened_database(settings) as database:
@@ -87,12 +75,15 @@ def status(config: Path | None, *, as_json: bool) -> None:
 
     from daemon.cli.fleet import as_table, read_fleet, row_as_json
 
-    rows, now = anyio.run(read_fleet, _load(config))
+    rows, now = anyio.run(read_fleet, load_settings(config))
     if as_json:
         for row in rows:
             click.echo(json.dumps(row_as_json(row)))
         return
     as_table(rows, now)
+
+
+main.add_command(audit)
 
 
 @main.command(epilog=EXIT_CODES)
@@ -163,26 +154,6 @@ def sandbox(invoices: str, redirect_uris: tuple[str, ...], no_webhooks: bool, **
         raise click.ClickException(
             f"the sandbox did not start: {error}; choose another --port or --data-dir"
         ) from error
-
-
-def _path(config: Path | None) -> Path | None:
-    if config is None and DEFAULT_CONFIG.exists():
-        return DEFAULT_CONFIG
-    return config
-
-
-def _load(config: Path | None) -> "Settings":
-    from daemon.settings import load
-
-    return load(_path(config))
-
-
-def _load_complete(config: Path | None) -> "Settings":
-    from daemon.settings import require_complete
-
-    settings = _load(config)
-    require_complete(settings)
-    return settings
 
 
 def _sizes(text: str) -> tuple[int, ...]:

@@ -9,8 +9,7 @@ from rich.table import Table
 
 from daemon.adapters.clock import SystemClock
 from daemon.adapters.postgres.fleet_store import FleetStore
-from daemon.adapters.postgres.pool import Pool
-from daemon.app.database import require_schema, running_database
+from daemon.app.database import opened_pool
 from daemon.core.backfill import Feed
 from daemon.core.fleet import FleetRow
 from daemon.settings import Settings
@@ -21,9 +20,7 @@ _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 async def read_fleet(settings: Settings) -> tuple[tuple[FleetRow, ...], datetime]:
     """Read every partner's row and the time. Raises StartRefused, StoreUnavailable."""
-    database = await running_database(settings)
-    await require_schema(database.dsn)
-    async with Pool.open(database.dsn) as pool:
+    async with opened_pool(settings) as pool:
         return await FleetStore(pool).fleet(), SystemClock().now()
 
 

@@ -19,7 +19,7 @@ from daemon.core.consent import (
     TokenPair,
 )
 from daemon.core.consent_rules import NEEDED_SCOPES
-from daemon.core.model import AccountId, PartnerId
+from daemon.core.model import AccountId, LedgerAccount, PartnerId
 
 P, Q = PartnerId("p1"), PartnerId("p2")
 SESSION, OTHER_SESSION = b"session", b"other"
@@ -49,6 +49,7 @@ class Store:
     former: dict[PartnerId, FormerConnection] = field(default_factory=dict)
     choices: dict[PartnerId, PendingChoice] = field(default_factory=dict)
     accounts: dict[PartnerId, AccountChoice] = field(default_factory=dict)
+    created: list[tuple[str, str]] = field(default_factory=list)
     asked: list[tuple[PartnerId, str, datetime]] = field(default_factory=list)
 
     async def begin_consent(self, state_hash: bytes, request: ConsentRequest) -> None:
@@ -84,6 +85,9 @@ class Store:
 
     async def save_account_choice(self, partner_id: PartnerId, choice: AccountChoice, who: str, now: datetime) -> None:
         self.accounts[partner_id] = choice
+
+    async def account_created(self, partner_id: PartnerId, account: LedgerAccount, who: str) -> None:
+        self.created.append((account.name, who))
 
 
 def member(name: str, account_id: str | None, role: str = "owner") -> Membership:

@@ -66,9 +66,10 @@ def setup(world: World, books: Books) -> AccountSetup:
 
 async def test_undeposited_funds_is_created_once_below_cash(setup: AccountSetup, books: Books) -> None:
     assert (await setup.options(P)).undeposited_funds is None
-    made = await setup.create_undeposited_funds(P)
+    made = await setup.create_undeposited_funds(P, "Ann")
+    assert setup.store.created == [("Undeposited Funds", "Ann")]  # type: ignore[attr-defined]
     assert (made.name, made.sub_type, made.parent_id) == ("Undeposited Funds", "Cash & Bank", "cash")
-    assert await setup.create_undeposited_funds(P) == made
+    assert await setup.create_undeposited_funds(P, "Ann") == made
     assert books.made == 1
     assert (await setup.options(P)).undeposited_funds == made
 
@@ -78,7 +79,7 @@ async def test_books_without_a_head_account_for_cash_cannot_take_undeposited_fun
 ) -> None:
     books.chart = [ledger("fees", "Bank Fees", "6000-1", "exp", "expense")]
     with pytest.raises(FreshBooksRefused, match="Undeposited Funds"):
-        await setup.create_undeposited_funds(P)
+        await setup.create_undeposited_funds(P, "Ann")
 
 
 async def test_a_good_choice_is_stored_and_shown(setup: AccountSetup, world: World) -> None:

@@ -1,6 +1,7 @@
 """The commands as a person runs them: what they print, and how they fail: one sentence, the next step, no traceback."""
 
 import base64
+import csv
 import json
 import re
 import signal
@@ -184,12 +185,44 @@ async def test_status_finds_the_daemon_s_own_postgres(state_dir: Path, tmp_path:
     assert "start the daemon first" in ended.sentence
 
 
+# ---- audit -----------------------------------------------------------------------------------------------------------
+
+
+async def test_audit_check_and_export_prove_the_log_or_name_the_broken_line(database: str, tmp_path: Path) -> None:
+    await insert_partner(database)
+    connection = await asyncpg.connect(database)
+    for number in (1, 2):
+        line = "INSERT INTO sync.audit (partner_id, who, what, subject, after) VALUES ('acme', 'Ann', $1, 'x', $2)"
+        await connection.execute(line, f"did {number}", '{"a": 1}')
+    with config_file(tmp_path, settings_text(database)) as config:
+        whole = await run("audit", "check", "--config", str(config))
+        lines = await run("audit", "export", "acme", "--config", str(config))
+        table = await run("audit", "export", "acme", "--format", "csv", "--config", str(config))
+        nobody = await run("audit", "check", "nobody", "--config", str(config))
+        await connection.execute("ALTER TABLE sync.audit DISABLE TRIGGER USER")
+        await connection.execute("DELETE FROM sync.audit WHERE audit_id = 2")
+        broken = await run("audit", "check", "acme", "--config", str(config))
+    await connection.close()
+    assert (whole.code, whole.errors) == (0, "")
+    assert re.fullmatch(r"acme: 2 lines, head 2:[0-9a-f]{64}\n", whole.output)
+    rows = [json.loads(text) for text in lines.output.splitlines()]
+    assert [(row["number"], row["what"]) for row in rows] == [(1, "did 1"), (2, "did 2")]
+    assert rows[0]["after"] == {"a": 1}
+    assert rows[1]["previous"] == rows[0]["hash"]
+    head, *cells = csv.reader(table.output.splitlines())
+    assert head[:4] == ["partner", "number", "at", "who"]
+    assert [row[head.index("hash")] for row in cells] == [row["hash"] for row in rows]
+    assert (nobody.code, "there is no partner nobody" in nobody.sentence) == (1, True)
+    assert broken.code == 3
+    assert broken.output.startswith("acme: BROKEN: line 2 is missing: the log once ended at 2; good up to 1:")
+
+
 # ---- help ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", ["", "run", "demo", "sandbox", "check-config", "migrate", "status"])
+@pytest.mark.parametrize("command", ["", "run", "demo", "sandbox", "check-config", "migrate", "status", "audit check"])
 async def test_every_command_explains_itself_and_its_exit_codes(command: str) -> None:
-    ended = await run(*filter(None, [command]), "--help")
+    ended = await run(*command.split(), "--help")
     assert ended.code == 0
     assert "Exit codes:\n" in ended.output
     assert "2  wrong options or settings" in ended.output

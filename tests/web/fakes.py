@@ -140,7 +140,7 @@ class MemoryAccounts:
             raise self.failure
         return account_options(self.accounts, self.chosen)
 
-    async def create_undeposited_funds(self, partner_id: PartnerId) -> LedgerAccount:
+    async def create_undeposited_funds(self, partner_id: PartnerId, who: str) -> LedgerAccount:
         self.accounts.append(UNDEPOSITED)
         return UNDEPOSITED
 

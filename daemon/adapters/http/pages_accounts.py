@@ -69,7 +69,7 @@ async def create(request: web.Request) -> web.Response:
     module = await _connected_module(request)
     dashboard, session = request.app[DASHBOARD], session_of(request)
     try:
-        await dashboard.accounts.create_undeposited_funds(session.partner_id)
+        await dashboard.accounts.create_undeposited_funds(session.partner_id, WHO)
     except _FRESHBOOKS_ERRORS as error:
         return _unreachable(request, module, error)
     if "HX-Request" in request.headers:

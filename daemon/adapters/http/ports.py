@@ -121,7 +121,7 @@ class AccountSetup(Protocol):
         """Tell which accounts may take which role, and what is chosen now."""
         ...
 
-    async def create_undeposited_funds(self, partner_id: PartnerId) -> LedgerAccount:
+    async def create_undeposited_funds(self, partner_id: PartnerId, who: str) -> LedgerAccount:
         """Create "Undeposited Funds" in the books; an existing one is handed back."""
         ...
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 from daemon.adapters.postgres import queries
 from daemon.adapters.postgres.pool import Source
-from daemon.adapters.postgres.push_changes import notify
+from daemon.adapters.postgres.push_changes import OURSELVES, audit, notify
 from daemon.adapters.postgres.reread_queue import queue
-from daemon.core.callbacks import SealedVerifier
+from daemon.core.callbacks import FbCallback, SealedVerifier
 from daemon.core.exchange import Reread
 from daemon.core.model import PartnerId, Scope
 
@@ -65,6 +65,25 @@ class CallbackStore:
         """Forget all verifiers of an account (C6)."""
         async with self._source.transaction() as connection:
             await connection.execute(_SQL["forget"], *_key(scope))
+
+    async def registered(self, scope: Scope, callback: FbCallback) -> None:
+        """Audit that FreshBooks was asked to ring for an event (T2)."""
+        await self._audit(scope, "registered a webhook in FreshBooks", callback)
+
+    async def deleted(self, scope: Scope, callback: FbCallback) -> None:
+        """Audit that FreshBooks rings no more for an event (T2)."""
+        await self._audit(scope, "deleted a webhook in FreshBooks", callback)
+
+    async def _audit(self, scope: Scope, what: str, callback: FbCallback) -> None:
+        async with self._source.writing(scope.partner_id) as connection:
+            await audit(
+                connection,
+                scope.partner_id,
+                who=OURSELVES,
+                what=what,
+                subject=f"callback/{callback.id}",
+                after={"event": callback.event, "uri": callback.uri},
+            )
 
     async def ring(self, scope: Scope, reread: Reread) -> None:
         """Ask for one object to be read again, and wake the supervisor."""

@@ -9,6 +9,7 @@ import msgspec
 from daemon.adapters.postgres import queries
 from daemon.adapters.postgres.issue_reconcile import close_issues, open_issue
 from daemon.adapters.postgres.pool import Conn, Source
+from daemon.adapters.postgres.push_changes import OURSELVES, audit
 from daemon.core.backfill import Cursor, Feed
 from daemon.core.issues import reconnect
 from daemon.core.model import AccountId, Issue, IssueKind, PartnerId, Scope
@@ -45,6 +46,7 @@ class ConnectionStore:
         async with self._source.writing(scope.partner_id) as connection:
             if await connection.fetchval(_SQL["mark_connected"], scope.partner_id, scope.account_id, now):
                 await add_event(connection, scope.partner_id, "connected", {"account_id": scope.account_id})
+                await _audit_state(connection, scope.partner_id, "finished the initial sync", "all is read")
 
     async def park(self, scope: Scope, reason: str, now: datetime) -> None:
         """Store that the partner must connect again, open the issue and tell the platform (C7, T4)."""
@@ -52,6 +54,7 @@ class ConnectionStore:
             if await connection.fetchval(_SQL["park"], scope.partner_id, scope.account_id, reason, now):
                 await open_issue(connection, scope, reconnect(reason))
                 await add_event(connection, scope.partner_id, "reconnect_needed", {"reason": reason})
+                await _audit_state(connection, scope.partner_id, "stopped until FreshBooks is connected again", reason)
 
     async def unpark(self, scope: Scope) -> None:
         """Store that the connection works again, clear the issue and tell the platform."""
@@ -59,6 +62,7 @@ class ConnectionStore:
             if await connection.fetchval(_SQL["unpark"], scope.partner_id, scope.account_id):
                 await close_reconnect(connection, scope)
                 await add_event(connection, scope.partner_id, "reconnected", {})
+                await _audit_state(connection, scope.partner_id, "went on syncing", "FreshBooks takes the tokens again")
 
     async def disconnected(self, partner_id: PartnerId, now: datetime) -> None:
         """Store that the connection ended and forget its tokens; all else stays (C6)."""
@@ -67,6 +71,7 @@ class ConnectionStore:
                 await connection.execute(_SQL["forget_tokens"], partner_id)
                 await close_reconnect(connection, Scope(partner_id=partner_id, account_id=AccountId("")))
                 await add_event(connection, partner_id, "disconnected", {})
+                await _audit_state(connection, partner_id, "ended the connection and forgot its tokens", "asked for")
 
     async def finish_run(self, scope: Scope, feed: Feed, cursor: Cursor, outcome: str) -> None:
         """Append to the sync history of the last 30 days (T3).
@@ -109,6 +114,10 @@ class ConnectionStore:
 async def add_event(connection: Conn, partner_id: PartnerId, kind: str, data: dict[str, str]) -> None:
     """Tell the platform what happened to the connection (T4)."""
     await connection.execute(_SQL["add_event"], partner_id, kind, data)
+
+
+async def _audit_state(connection: Conn, partner_id: PartnerId, what: str, why: str) -> None:
+    await audit(connection, partner_id, who=OURSELVES, what=what, subject="connection", why=why)
 
 
 async def close_reconnect(connection: Conn, scope: Scope) -> None:

@@ -20,7 +20,7 @@ from daemon.core.consent import (
     Offer,
     PendingChoice,
 )
-from daemon.core.model import AccountId, IssueKind, PartnerId, Reason, Scope
+from daemon.core.model import AccountId, IssueKind, LedgerAccount, PartnerId, Reason, Scope
 
 _SQL = queries.load("connections")
 _PUSHES = queries.load("pushes")
@@ -202,6 +202,18 @@ class ConsentStore:
             )
             await notify(connection, partner_id, "connection")
             await notify(connection, partner_id, "push")
+
+    async def account_created(self, partner_id: PartnerId, account: LedgerAccount, who: str) -> None:
+        """Audit that an account was made in the partner's books (T2)."""
+        async with self._source.writing(partner_id) as connection:
+            await audit(
+                connection,
+                partner_id,
+                who=who,
+                what="made an account in FreshBooks",
+                subject=f"account/{account.id}",
+                after={"name": account.name, "number": account.number, "type": account.type},
+            )
 
     async def reset_connection(self, partner_id: PartnerId, who: str, now: datetime) -> bool:
         """Let a partner connect other books: an operator's word (C6). What was not sent is cancelled visibly.

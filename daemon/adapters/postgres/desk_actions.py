@@ -44,7 +44,7 @@ class DeskActions(DeskStore):
 
     async def ask_sync(self, partner_id: PartnerId, who: str, now: datetime) -> bool:
         """Ask for a sync now, audited; False when there is no connection to sync."""
-        async with self._source.transaction() as connection:
+        async with self._source.writing(partner_id) as connection:
             if await connection.fetchval(_CONNECTIONS["ask_sync"], partner_id, now) is None:
                 return False
             await audit(connection, partner_id, who=who, what="asked for a sync", subject="connection")
@@ -53,7 +53,7 @@ class DeskActions(DeskStore):
 
     async def pause(self, partner_id: PartnerId, who: str, *, paused: bool) -> bool:
         """Pause or resume a partner's syncing, audited; False when it was so already."""
-        async with self._source.transaction() as connection:
+        async with self._source.writing(partner_id) as connection:
             if await connection.fetchval(_CONNECTIONS["pause"], partner_id, paused) is None:
                 return False
             what = "paused syncing" if paused else "resumed syncing"
@@ -132,7 +132,7 @@ class DeskActions(DeskStore):
     async def _read_again(self, scope: Scope, issue: IssueRow, who: str, now: datetime) -> None:
         resource, record_id = issue.subject
         reread = Reread(resource=Resource(resource), id=int(record_id), reason="asked", due_at=now)
-        async with self._source.transaction() as connection:
+        async with self._source.writing(scope.partner_id) as connection:
             await PullStore(Bound(connection)).ask_reread(scope, [reread])
             await _log(connection, scope, issue, who, "asked to read it again")
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Final
 
 import asyncpg
 import msgspec
@@ -10,7 +9,7 @@ import msgspec
 from daemon.adapters.postgres import queries
 from daemon.adapters.postgres.issue_reconcile import reconcile_issues
 from daemon.adapters.postgres.pool import Conn, Source
-from daemon.adapters.postgres.push_changes import audit, notify, store_push
+from daemon.adapters.postgres.push_changes import OURSELVES, audit, notify, store_push
 from daemon.adapters.postgres.push_rows import draft_of, entry_of
 from daemon.core.book_accounts import BookAccounts
 from daemon.core.consent import AccountChoice
@@ -24,7 +23,6 @@ from daemon.core.move_rules import Move
 
 _SQL = queries.load("entries")
 _PUSHES = queries.load("pushes")
-_OURSELVES: Final = "freshbooks-syncd"
 
 
 class EntryStore:
@@ -201,7 +199,7 @@ async def _audit_entry(connection: Conn, claim: EntryClaim, push: EntryPush) -> 
     await audit(
         connection,
         claim.scope.partner_id,
-        who=_OURSELVES,
+        who=OURSELVES,
         what=moved if push.kind is EntryKind.MOVE else "deposit recorded in FreshBooks",
         subject=f"{push.kind}/{push.subject}",
         after=after,

@@ -13,6 +13,8 @@ from daemon.core.journal import EntryPush
 from daemon.core.model import PartnerId, PaymentId, Push, Scope
 
 _SQL = queries.load("pushes")
+OURSELVES: Final = "freshbooks-syncd"
+"""Who did what no person asked for, in the audit log."""
 PAYMENT: Final = "payment"
 """The kind of a payment's push; the others are journal entries, `EntryKind`."""
 

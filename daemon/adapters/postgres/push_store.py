@@ -6,7 +6,7 @@ from daemon.adapters.postgres import queries
 from daemon.adapters.postgres.invoice_context import load_contexts
 from daemon.adapters.postgres.invoice_merge import merge_decisions
 from daemon.adapters.postgres.pool import Conn, Source
-from daemon.adapters.postgres.push_changes import PAYMENT, audit, notify, store_push
+from daemon.adapters.postgres.push_changes import OURSELVES, PAYMENT, audit, notify, store_push
 from daemon.adapters.postgres.push_rows import push_of
 from daemon.adapters.postgres.reread_queue import queue_invoices
 from daemon.core.errors import FenceLost
@@ -24,7 +24,6 @@ from daemon.core.model import (
 )
 
 _SQL = queries.load("pushes")
-_OURSELVES = "freshbooks-syncd"
 
 
 class PushStore:
@@ -134,7 +133,7 @@ async def _audit_record(connection: Conn, claim: Claim, push: Push) -> None:
     await audit(
         connection,
         claim.scope.partner_id,
-        who=_OURSELVES,
+        who=OURSELVES,
         what="payment recorded in FreshBooks",
         subject=f"payment/{push.payment_id}",
         after=after,
