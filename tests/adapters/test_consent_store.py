@@ -220,7 +220,8 @@ async def test_a_partner_asks_to_disconnect_once(books: Books, consent: ConsentS
     ended = await books.store.connection(PARTNER)
     assert (ended.status, ended.scope, ended.disconnecting) == (ConnectionStatus.NOT_CONNECTED, None, False)
     assert await books.store.partners() == ()
-    assert await audit_lines(books) == [("ada", "asked to disconnect")]
+    ended_by = ("freshbooks-syncd", "ended the connection and forgot its tokens")
+    assert await audit_lines(books) == [("ada", "asked to disconnect"), ended_by]
 
 
 # ---- accounts --------------------------------------------------------------------------------------------------------
