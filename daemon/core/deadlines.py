@@ -42,16 +42,24 @@ def _with_deadline(
             return _closing(cursor, now, is_wanted=not is_connected and known[Feed.BACKFILL].finished_at is not None)
         case Feed.PAYMENTS | Feed.INVOICES:
             interval = policy.payments_interval if cursor.feed is Feed.PAYMENTS else policy.invoices_interval
-            first = known[Feed.BACKFILL].began_at or now
-            asked_at = connection.sync_asked_at
-            is_asked = asked_at is not None and (cursor.began_at is None or cursor.began_at < asked_at)
-            return replace(cursor, due_at=_at_once(cursor, now) if is_asked else _next(cursor, first, interval, now))
+            first = known[Feed.BACKFILL].began_at or (now - interval if is_connected else None)
+            return replace(cursor, due_at=_live(cursor, first, interval, connection.sync_asked_at, now))
         case Feed.CENSUS:
             interval = policy.census_interval
             first = known[Feed.CLOSING].finished_at or now - interval
             return replace(cursor, due_at=_next(cursor, first, interval, now) if is_connected else None)
         case _:
             assert_never(cursor.feed)
+
+
+def _live(
+    cursor: Cursor, first: datetime | None, interval: timedelta, asked_at: datetime | None, now: datetime
+) -> datetime | None:
+    """Follow changes only once the backfill has begun: what it reads later needs no following (C3)."""
+    if first is None:
+        return None
+    is_asked = asked_at is not None and (cursor.began_at is None or cursor.began_at < asked_at)
+    return _at_once(cursor, now) if is_asked else _next(cursor, first, interval, now)
 
 
 def _closing(cursor: Cursor, now: datetime, *, is_wanted: bool) -> Cursor:

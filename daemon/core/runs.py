@@ -4,10 +4,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from daemon.core.backfill import Cursor, Feed, finish
-from daemon.core.deadlines import with_deadlines
 from daemon.core.effects import MarkConnected, StoreCursor, StoreEffect
 from daemon.core.policy import Policy, PullPolicy
-from daemon.core.schedule import with_cursor
+from daemon.core.schedule import dated, with_cursor
 from daemon.core.state import Connected, ConnectionStatus, Pending, Syncing, cursor_of
 
 
@@ -26,7 +25,7 @@ def close_runs(state: Syncing, now: datetime, policy: Policy) -> tuple[Syncing, 
         # A doorbell that got lost on its way here is noticed now; asking costs one query.
         state = replace(state, schedule=replace(state.schedule, reread_at=now))
     if ended:
-        state = replace(state, cursors=with_deadlines(state.cursors, state.connection, now, policy.pull))
+        state = dated(state, now, policy)
     effects: list[StoreEffect] = [StoreCursor(scope=state.scope, cursor=cursor_of(state, feed)) for feed in ended]
     if connects:
         effects.append(MarkConnected(scope=state.scope, at=now))

@@ -7,6 +7,7 @@ from typing import assert_never
 from zoneinfo import ZoneInfo
 
 from daemon.core.backfill import Cursor, Feed, Pass, backfill_passes, census_passes, change_passes, start
+from daemon.core.deadlines import with_deadlines
 from daemon.core.effects import (
     CountPages,
     EnsureCallbacks,
@@ -93,6 +94,11 @@ def with_cursor(state: Syncing, cursor: Cursor) -> Syncing:
     return replace(state, cursors=tuple(({c.feed: c for c in state.cursors} | {cursor.feed: cursor}).values()))
 
 
+def dated(state: Syncing, now: datetime, policy: Policy) -> Syncing:
+    """Give every feed that waits the deadline which a restart would find (deadlines.py)."""
+    return replace(state, cursors=with_deadlines(state.cursors, state.connection, now, policy.pull))
+
+
 # ---- what each lane would start --------------------------------------------------------------------------------------
 
 
@@ -147,7 +153,7 @@ def _feed_effect(state: Syncing, feed: Feed, now: datetime, policy: Policy) -> t
     cursor = cursor_of(state, feed)
     if not cursor.is_running:
         cursor = _begin(state, cursor, now, policy)
-        state = with_cursor(state, cursor)
+        state = dated(with_cursor(state, cursor), now, policy)
     if feed is Feed.BACKFILL and cursor.pages_expected == 0:
         return state, CountPages(scope=state.scope, cursor=cursor)
     return state, PullPages(scope=state.scope, cursor=cursor)

@@ -16,7 +16,7 @@ from daemon.core.deadlines import refresh_at
 from daemon.core.effects import Effect, Park
 from daemon.core.policy import Policy
 from daemon.core.runs import close_runs
-from daemon.core.schedule import lane_of, start_work, with_cursor, with_lane
+from daemon.core.schedule import dated, lane_of, start_work, with_cursor, with_lane
 from daemon.core.state import (
     Connected,
     Connection,
@@ -144,7 +144,7 @@ def _answered(  # noqa: PLR0911 one case per answer: the table reads better whol
 ) -> Syncing:
     match event:
         case events.PagesStored():
-            return _pages_stored(state, event, now)
+            return _pages_stored(state, event, now, policy)
         case events.ObjectsReread(next_at=next_at):
             reread_at = now if state.lanes.pull.asked else next_at
             state = _succeeded(state, Lane.PULL)
@@ -220,10 +220,10 @@ def _token_rejected(state: Syncing, lane: Lane, now: datetime, policy: Policy) -
     return replace(state, schedule=replace(state.schedule, token_until=None, refresh_at=now))
 
 
-def _pages_stored(state: Syncing, event: events.PagesStored, now: datetime) -> Syncing:
+def _pages_stored(state: Syncing, event: events.PagesStored, now: datetime, policy: Policy) -> Syncing:
     if event.scope != state.scope:
         raise IllegalTransitionError("pages of another account")
-    state = with_cursor(_succeeded(state, Lane.PULL), event.cursor)
+    state = dated(with_cursor(_succeeded(state, Lane.PULL), event.cursor), now, policy)
     return asked(state, Lane.PULL, now) if event.rereads else state
 
 

@@ -50,7 +50,13 @@ ROWS: list[tuple[str, Feed, Connection, datetime | None]] = [
     ("invoices hourly", Feed.INVOICES, DONE, NOW + minutes(50)),
     ("payments first an interval after the backfill began", Feed.PAYMENTS, BEGUN, NOW + minutes(1)),
     ("invoices first an interval after the backfill began", Feed.INVOICES, READ, NOW + minutes(30)),
-    ("payments before anything began", Feed.PAYMENTS, FRESH, NOW + minutes(3)),
+    ("payments wait for the backfill to begin", Feed.PAYMENTS, FRESH, None),
+    (
+        "payments at once where no backfill can be dated",
+        Feed.PAYMENTS,
+        connected_connection(cursors=()),
+        NOW,
+    ),
     ("no census while pending", Feed.CENSUS, READ, None),
     (
         "the first census a week after connecting",
@@ -92,8 +98,14 @@ ROWS: list[tuple[str, Feed, Connection, datetime | None]] = [
     (
         "Sync now starts a feed that never ran",
         Feed.PAYMENTS,
-        pending_connection(sync_asked_at=NOW),
+        replace(BEGUN, sync_asked_at=NOW),
         NOW,
+    ),
+    (
+        "Sync now waits for the backfill to begin",
+        Feed.PAYMENTS,
+        pending_connection(sync_asked_at=NOW),
+        None,
     ),
     (
         "Sync now does not postpone what is overdue",

@@ -170,6 +170,23 @@ def test_a_restart_in_any_state_resumes_exactly_there(beginning: Connection, pol
             assert_resumes(world.state, restored, world)
 
 
+def test_a_live_feed_waits_for_the_backfill_so_that_a_restart_finds_the_deadline_it_began_by() -> None:
+    world = World()
+    for _ in range(3):
+        world.fail(Lane.PULL)
+        world.now += minutes(4)
+        world.step(events.Woke())
+    answer_all(world)
+    for _ in range(4):
+        assert isinstance(world.state, Pending)
+        begun = [cursor.feed for cursor in world.state.cursors if cursor.is_running]
+        assert not begun or Feed.BACKFILL in begun
+        restored = restore(world.stored, world.now, world.policy)
+        assert isinstance(restored, Pending)
+        assert_resumes(world.state, restored, world)
+        answer_all(world)
+
+
 @settings(max_examples=20, deadline=None)
 @given(beginning=BEGINNINGS, script=scripts(ORDINARY))
 def test_progress_never_goes_back(beginning: Connection, script: list[Act]) -> None:

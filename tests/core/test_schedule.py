@@ -107,7 +107,7 @@ def test_the_pull_lane_reads_first_things_first(state: Syncing, effect: Effect) 
 
 
 def test_a_feed_that_is_due_interrupts_a_backfill_between_two_pages_and_loses_none_of_it() -> None:
-    state = with_cursors(calm(pending_connection()), RUNS[Feed.BACKFILL])
+    state = calm(pending_connection(cursors=(RUNS[Feed.BACKFILL],)))
     later = NOW + POLICY.pull.payments_interval
     state, effects = start_work(state, later, POLICY)
     assert [e.cursor.feed for e in effects if isinstance(e, PullPages)] == [Feed.PAYMENTS]
