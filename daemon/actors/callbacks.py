@@ -1,6 +1,6 @@
 """FreshBooks' callbacks kept in order, and every delivery heard: verified, turned into a reread, counted (P1)."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
@@ -19,7 +19,7 @@ from daemon.core.callbacks import (
     object_of,
     plan_callbacks,
 )
-from daemon.core.errors import FreshBooksRefused
+from daemon.core.errors import FreshBooksRefused, KeyMissing, SecretSpoiled
 from daemon.core.exchange import Reread
 from daemon.core.model import AccountId, PartnerId, Scope
 
@@ -148,7 +148,8 @@ class PacedCallbacks:
 class Doorbell:
     """Registers where FreshBooks rings, and answers when it does; without an address nothing is registered.
 
-    `address` tells where a partner's callbacks lead, or None when the daemon has no public address.
+    `address` tells where a partner's callbacks lead, or None when the daemon has no public address. `spoiled` hears of
+    a verifier that no key opens: it counts as unknown, and its callback is registered anew.
     """
 
     store: CallbackStore
@@ -156,6 +157,7 @@ class Doorbell:
     clock: Clock
     address: Callable[[PartnerId], str | None]
     heard: Callable[[Heard], None]
+    spoiled: Callable[[PartnerId, str], None] = lambda _partner, _why: None
 
     # ---- deliveries --------------------------------------------------------------------------------------------------
 
@@ -173,8 +175,7 @@ class Doorbell:
             return Heard.UNKNOWN
         if ring.get("name") == HANDSHAKE:
             return await self._handshake(scope, ring)
-        trusted = [self._open(scope, row) for row in await self.store.verifiers(scope) if row.trusted]
-        if not is_signed(ring, signature, trusted):
+        if not is_signed(ring, signature, await self._trusted(scope)):
             return Heard.FORGED
         rung = object_of(ring)
         if rung is None:
@@ -183,6 +184,13 @@ class Doorbell:
         due_at = self.clock.now() + DEBOUNCE
         await self.store.ring(scope, Reread(resource=resource, id=number, reason="webhook", due_at=due_at))
         return Heard.RANG
+
+    async def _trusted(self, scope: Scope) -> list[str]:
+        rows = [row for row in await self.store.verifiers(scope) if row.trusted]
+        try:
+            return [verifier for _, verifier in self._opened(scope, rows)]
+        except KeyMissing:
+            return []  # polling brings the change, and the supervisor tells which key is missing
 
     async def _handshake(self, scope: Scope, ring: Ring) -> Heard:
         """Keep a verifier as a candidate: only FreshBooks can tell whether it is the right one."""
@@ -193,8 +201,14 @@ class Doorbell:
         kept = await self.store.verifier_arrived(scope, int(ring.get("object_id")), sealed, verifier)
         return Heard.HANDSHAKE if kept else Heard.UNKNOWN
 
-    def _open(self, scope: Scope, row: SealedVerifier) -> str:
-        return self.keys.decrypt(row.sealed, partner_id=scope.partner_id, field=FIELD)
+    def _opened(self, scope: Scope, rows: Iterable[SealedVerifier]) -> list[tuple[SealedVerifier, str]]:
+        opened: list[tuple[SealedVerifier, str]] = []
+        for row in rows:
+            try:
+                opened.append((row, self.keys.decrypt(row.sealed, partner_id=scope.partner_id, field=FIELD)))
+            except SecretSpoiled as error:
+                self.spoiled(scope.partner_id, str(error))
+        return opened
 
     # ---- registration ------------------------------------------------------------------------------------------------
 
@@ -234,19 +248,18 @@ class Doorbell:
         await self.store.keep(scope, [callback.id for callback in listed])
         candidates: dict[int, list[str]] = {}
         trusted: dict[int, str] = {}
-        for row in await self.store.verifiers(scope):
+        for row, verifier in self._opened(scope, await self.store.verifiers(scope)):
             if row.trusted:
-                trusted[row.callback_id] = self._open(scope, row)
+                trusted[row.callback_id] = verifier
             else:
-                candidates.setdefault(row.callback_id, []).append(self._open(scope, row))
+                candidates.setdefault(row.callback_id, []).append(verifier)
         return plan_callbacks(listed, uri, candidates, trusted, events)
 
     async def _verify(self, scope: Scope, callbacks: Callbacks, callback: FbCallback) -> None:
         """Try the verifiers that arrived for a callback; the one that FreshBooks takes is trusted from then on."""
-        for row in await self.store.verifiers(scope):
-            if row.callback_id != callback.id or row.trusted:
-                continue
-            verifier = self._open(scope, row)
+        rows = await self.store.verifiers(scope)
+        waiting = [row for row in rows if row.callback_id == callback.id and not row.trusted]
+        for _, verifier in self._opened(scope, waiting):
             try:
                 answered = await callbacks.verify(callback.id, verifier)
             except FreshBooksRefused:

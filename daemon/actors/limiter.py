@@ -76,6 +76,28 @@ class Limiter:
             heapq.heapify(self._waiting)
 
 
+class Limiters:
+    """Every partner's gate: whoever calls FreshBooks for a partner draws on the same budget.
+
+    A supervisor that starts anew finds what the one before it had drawn.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._gates: dict[PartnerId, Limiter] = {}
+
+    def of(self, partner_id: PartnerId, policy: RatePolicy) -> Limiter:
+        """Hand out the partner's gate; the policy counts for one that is made anew."""
+        gate = self._gates.get(partner_id)
+        if gate is None:
+            gate = self._gates[partner_id] = Limiter(self._clock, policy)
+        return gate
+
+    def forget(self, partner_id: PartnerId) -> None:
+        """Give up the gate of a partner who is gone."""
+        self._gates.pop(partner_id, None)
+
+
 _WAIT_MAX_S = 60.0
 """A waiter looks at the budget again at the latest after this long, whatever the budget said."""
 
@@ -92,11 +114,15 @@ class Line:
     async def __call__(self, priority: Priority, ask: Callable[[Accounting], Awaitable[T]]) -> T:
         """Make one reading call when the budget allows it."""
         await self._limiter.acquire(priority)
-        return await self._call(ask, create=False)
+        return await self.ask(ask)
 
     async def draw(self, priority: Priority) -> None:
         """Wait for the budget of one call that is made elsewhere."""
         await self._limiter.acquire(priority)
+
+    async def ask(self, ask: Callable[[Accounting], Awaitable[T]]) -> T:
+        """Make one reading call whose budget was drawn before."""
+        return await self._call(ask, create=False)
 
     async def draw_create(self, priority: Priority) -> None:
         """Wait for the budget of one create, so that nothing waits between the last check and the request (W4)."""

@@ -21,9 +21,11 @@ from daemon.core.effects import (
 )
 from daemon.core.errors import (
     AuthorizationExpired,
+    AuthorizationLost,
     FreshBooksAnswerInvalid,
     FreshBooksRefused,
     FreshBooksUnavailable,
+    KeyMissing,
 )
 from daemon.core.model import PartnerId
 from daemon.core.policy import Policy
@@ -81,7 +83,9 @@ class Performer:
             if connection.scope is not None:
                 await self._world.doorbell.remove(connection.scope, self._callbacks(connection))
             await self._world.tokens.revoke(effect.partner_id)
-        except (FreshBooksUnavailable, FreshBooksRefused, FreshBooksAnswerInvalid, AuthorizationExpired):
+        except AuthorizationLost:
+            pass  # nothing is left that could be revoked
+        except (FreshBooksUnavailable, FreshBooksRefused, FreshBooksAnswerInvalid, AuthorizationExpired, KeyMissing):
             if not effect.give_up:
                 raise
         await self._world.store.disconnected(effect.partner_id, self._world.clock.now())

@@ -160,6 +160,10 @@ class Telemetry(Protocol):
         """Count a 429 and show the lowered rate."""
         ...
 
+    def secret_spoiled(self, partner_id: PartnerId, reason: str) -> None:
+        """Log a stored secret that no key opens: someone should look at how it came there."""
+        ...
+
     def child_crashed(self, partner_id: PartnerId, error: BaseException, restart_in_s: float) -> None:
         """Log a crashed supervisor with its traceback and count it."""
         ...

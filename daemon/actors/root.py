@@ -122,6 +122,7 @@ class RootSupervisor:
                     break
             child.supervisor = Supervisor(partner_id, self._world, self._policy)
         del self._children[partner_id]
+        self._world.limiters.forget(partner_id)
         self._world.telemetry.partner_gone(partner_id)
 
     async def _may_restart(self, partner_id: PartnerId, child: _Child, error: Exception) -> bool:

@@ -8,7 +8,6 @@ from typing import TypeVar, assert_never
 import anyio
 from anyio.abc import TaskGroup
 
-from daemon.actors.limiter import Limiter
 from daemon.actors.performer import Performer
 from daemon.actors.pulse import Pulse
 from daemon.actors.world import World
@@ -36,6 +35,7 @@ from daemon.core.errors import (
     FreshBooksAnswerInvalid,
     FreshBooksRefused,
     FreshBooksUnavailable,
+    KeyMissing,
     StoreUnavailable,
 )
 from daemon.core.model import PartnerId, Scope
@@ -58,7 +58,8 @@ class Supervisor:
         self._world = world
         self._draining = False
         self._policy = policy
-        self._limiter = Limiter(world.clock, policy.rate)
+        self._limiter = world.limiters.of(partner_id, policy.rate)
+        self._limiter.retune(policy.rate)
         self._performer = Performer(partner_id, world, self._limiter)
         self._rung: set[str] = set()
         self._answers: deque[events.Event] = deque()
@@ -205,8 +206,15 @@ class Supervisor:
         except AuthorizationExpired:
             return events.TokenRejected(lane=lane)
         except AuthorizationLost as error:
-            return events.TokenLost(reason=str(error))
-        except (FreshBooksUnavailable, FreshBooksRefused, FreshBooksAnswerInvalid, StoreUnavailable) as error:
+            # Only a refresh can tell that nothing helps any more.
+            return events.TokenLost(reason=str(error)) if lane is Lane.AUTH else events.TokenRejected(lane=lane)
+        except (
+            FreshBooksUnavailable,
+            FreshBooksRefused,
+            FreshBooksAnswerInvalid,
+            KeyMissing,
+            StoreUnavailable,
+        ) as error:
             retry_after = error.retry_after if isinstance(error, FreshBooksUnavailable) else None
             delay = backoff_delay(attempts + 1, f"{self.partner_id}:{lane}", self._policy.backoff, retry_after)
             self._world.telemetry.call_failed(

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from daemon.actors.callbacks import Callbacks, Doorbell
+from daemon.actors.limiter import Limiters
 from daemon.actors.ports import Accounting, Clock, Telemetry, Tokens
 from daemon.actors.store_ports import Store
 from daemon.core.state import Connection
@@ -17,6 +18,7 @@ class World:
     store: Store
     tokens: Tokens
     telemetry: Telemetry
+    limiters: Limiters
     account: Callable[[Connection], Accounting]
     doorbell: Doorbell
     callbacks: Callable[[Connection], Callbacks]

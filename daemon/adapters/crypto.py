@@ -15,6 +15,8 @@ from typing import Final, Self
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from daemon.core.errors import KeyMissing, SecretSpoiled
+
 KEY_BYTES: Final = 32
 NONCE_BYTES: Final = 12
 CHECK_BYTES: Final = 4
@@ -27,19 +29,15 @@ class KeyRingError(ValueError):
     """The keys cannot be used; the message names the key and what to do, never the key's value."""
 
 
-class CannotDecrypt(Exception):
-    """A sealed secret cannot be read; its subclasses say why."""
-
-
-class UnknownKey(CannotDecrypt):
+class UnknownKey(KeyMissing):
     """The secret was sealed under a key that the ring does not hold."""
 
 
-class WrongKey(CannotDecrypt):
+class WrongKey(KeyMissing):
     """The ring holds another key under the id that sealed the secret."""
 
 
-class MovedCiphertext(CannotDecrypt):
+class MovedCiphertext(SecretSpoiled):
     """The secret belongs to another partner or field, or was altered."""
 
 
@@ -113,9 +111,7 @@ class KeyRing:
         try:
             return key.cipher.decrypt(parts.nonce, parts.ciphertext, _binding(partner_id, field)).decode()
         except InvalidTag as error:
-            raise MovedCiphertext(
-                f"{whose} was sealed for another place, or altered: the partner must reconnect"
-            ) from error
+            raise MovedCiphertext(f"{whose} was sealed for another place, or altered") from error
 
     def reencrypt(self, sealed: bytes, *, partner_id: str, field: str) -> bytes | None:
         """Seal anew under the first key; None when it is so already. Raises as `decrypt`."""

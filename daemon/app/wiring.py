@@ -14,6 +14,7 @@ from structlog.stdlib import BoundLogger
 from daemon.actors.account_setup import AccountSetup
 from daemon.actors.callbacks import Doorbell
 from daemon.actors.consent import ConsentFlow
+from daemon.actors.limiter import Limiters
 from daemon.actors.ports import Clock
 from daemon.actors.root import RootSupervisor
 from daemon.actors.world import World
@@ -103,8 +104,14 @@ class _Workshop:
         settings, hub = self.launch.settings, Hub()
         store = PostgresStore(self.pool, self.clock.sleep)
         oauth = FreshBooksOAuth(caller=self.caller, app=_application(settings), now=self.clock.now)
-        tokens = TokenKeeper(store=TokenStore(self.pool), oauth=oauth, keys=self.keys, clock=self.clock)
         telemetry = StructlogTelemetry(self.metrics, self.log, hub.publish)
+        tokens = TokenKeeper(
+            store=TokenStore(self.pool),
+            oauth=oauth,
+            keys=self.keys,
+            clock=self.clock,
+            spoiled=telemetry.secret_spoiled,
+        )
         account = partial(self._account, tokens)
         doorbell = Doorbell(
             store=CallbackStore(self.pool),
@@ -112,19 +119,21 @@ class _Workshop:
             clock=self.clock,
             address=self._webhook_address,
             heard=lambda outcome: self.metrics.webhooks.labels(outcome).inc(),
+            spoiled=telemetry.secret_spoiled,
         )
         world = World(
             clock=self.clock,
             store=store,
             tokens=tokens,
             telemetry=telemetry,
+            limiters=Limiters(self.clock),
             account=account,
             doorbell=doorbell,
             callbacks=lambda connection: FreshBooksCallbacks(account=account(connection)),
         )
         root = RootSupervisor(world, self.policy())
         link_keys = by_id(settings.public.link_keys)
-        public_app = build_public_app(self._dashboard(store, oauth, tokens, hub, link_keys, doorbell))
+        public_app = build_public_app(self._dashboard(world, oauth, hub, link_keys))
         public_app.middlewares.insert(0, measure_requests(self.metrics, self.clock.monotonic))
         return Parts(
             root=root,
@@ -154,17 +163,13 @@ class _Workshop:
 
     def _dashboard(
         self,
-        store: PostgresStore,
+        world: World,
         oauth: FreshBooksOAuth,
-        tokens: TokenKeeper,
         hub: Hub,
         link_keys: dict[str, str],
-        doorbell: Doorbell,
     ) -> Dashboard:
         consents = ConsentStore(self.pool)
-        books = PartnerBooks(
-            connection=store.connection, account=partial(self._account, tokens), refresh=tokens.refresh
-        )
+        books = PartnerBooks(world=world, rate=lambda: self.policy().rate)
         return Dashboard(
             public_url=self.launch.settings.origin(),
             link_keys=link_keys,
@@ -180,7 +185,7 @@ class _Workshop:
             desk=DeskActions(self.pool),
             accounts=AccountSetup(store=consents, books=books, clock=self.clock),
             hub=hub,
-            webhooks=doorbell,
+            webhooks=world.doorbell,
             platform=DemoPlatform(self.pool) if self.launch.demo else None,
         )
 

@@ -130,6 +130,18 @@ class StoredTokens:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RefreshClaim:
+    """A refresh that was begun and that no other process may begin meanwhile.
+
+    `unanswered_since` is when an earlier refresh of the same generation began that FreshBooks never answered: it may
+    have spent the refresh token.
+    """
+
+    began_at: datetime
+    unanswered_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentRequest:
     """A consent that was begun: whose it is, and the PKCE verifier that completes it; stored under its state's hash."""
 

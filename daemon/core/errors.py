@@ -64,6 +64,18 @@ class StoreUnavailable(Exception):
     """Postgres cannot be reached or did not answer in time: the operator's to mend, ours to wait for."""
 
 
+class CannotDecrypt(Exception):
+    """A stored secret cannot be read; its subclasses say whose fault it is."""
+
+
+class KeyMissing(CannotDecrypt):
+    """The secret is sealed under a key that this process does not hold: the operator's to mend, ours to wait for."""
+
+
+class SecretSpoiled(CannotDecrypt):
+    """The secret was sealed for another place, or altered: no key opens it, it has to be made anew."""
+
+
 class FenceLost(Exception):
     """Another process took over, or the claim ran out: whatever was about to be written must not be (W4)."""
 

@@ -9,6 +9,7 @@ from typing import Any
 import anyio
 
 from daemon.actors.callbacks import Doorbell
+from daemon.actors.limiter import Limiters
 from daemon.actors.root import RootSupervisor
 from daemon.actors.world import World
 from daemon.adapters.freshbooks.callbacks import FreshBooksCallbacks
@@ -84,6 +85,7 @@ class ActorStage:
             store=self.store,
             tokens=self.keys,
             telemetry=self.notes,
+            limiters=Limiters(self.clock),
             account=self._account,
             doorbell=Doorbell(
                 store=self.store.callbacks,

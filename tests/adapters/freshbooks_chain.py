@@ -8,7 +8,7 @@ import anyio.lowlevel
 
 from daemon.adapters.crypto import KeyRing
 from daemon.adapters.freshbooks.tokens import TokenKeeper, TokenSealer
-from daemon.core.consent import SealedTokens, StoredTokens, TokenPair
+from daemon.core.consent import RefreshClaim, SealedTokens, StoredTokens, TokenPair
 from daemon.core.errors import AuthorizationLost, FreshBooksUnavailable, StoreUnavailable
 from daemon.core.model import PartnerId
 
@@ -33,6 +33,8 @@ class Store:
     """Rows in memory; `fails` counts the writes that are to fail, `commits_anyway` lets those stand."""
 
     rows: dict[PartnerId, StoredTokens] = field(default_factory=dict)
+    claimed: set[PartnerId] = field(default_factory=set)
+    unanswered: dict[PartnerId, datetime] = field(default_factory=dict)
     fails: int = 0
     commits_anyway: bool = False
     writes: int = 0
@@ -50,15 +52,36 @@ class Store:
         moved = row is None or row.generation != generation
         if not moved and (not self.fails or self.commits_anyway):
             self.rows[partner_id] = StoredTokens(generation=generation + 1, tokens=tokens)
+            self.claimed.discard(partner_id)
+            self.unanswered.pop(partner_id, None)
         if self.fails:
             self.fails -= 1
             raise StoreUnavailable("the database went away")
         return not moved
 
+    async def begin_refresh(self, partner_id: PartnerId, generation: int, claim_s: float) -> RefreshClaim | None:
+        await anyio.lowlevel.checkpoint()
+        row = self.rows.get(partner_id)
+        if row is None or row.generation != generation or partner_id in self.claimed:
+            return None
+        self.claimed.add(partner_id)
+        before = self.unanswered.get(partner_id)
+        self.unanswered.setdefault(partner_id, ENDS)
+        return RefreshClaim(began_at=ENDS, unanswered_since=before)
+
+    async def end_refresh(self, partner_id: PartnerId, generation: int, unanswered_since: datetime | None) -> None:
+        self.claimed.discard(partner_id)
+        if unanswered_since is None:
+            self.unanswered.pop(partner_id, None)
+        else:
+            self.unanswered[partner_id] = unanswered_since
+
     async def forget_tokens(self, partner_id: PartnerId) -> None:
         self.rows.pop(partner_id, None)
 
     def put(self, number: int, generation: int, partner_id: PartnerId = P) -> None:
+        self.claimed.discard(partner_id)
+        self.unanswered.pop(partner_id, None)
         self.rows[partner_id] = StoredTokens(generation=generation, tokens=SEALER.seal(partner_id, pair(number)))
 
 

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.adapters.crypto import (
-    CannotDecrypt,
     KeyRing,
     KeyRingError,
     MovedCiphertext,
@@ -17,6 +16,7 @@ from daemon.adapters.crypto import (
     WrongKey,
     key_id_of,
 )
+from daemon.core.errors import CannotDecrypt
 
 OLD = base64.b64encode(bytes(range(32))).decode()
 NEW = base64.b64encode(bytes(range(32, 64))).decode()

@@ -13,14 +13,13 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
 from daemon.adapters.clock import SystemClock
-from daemon.adapters.crypto import CannotDecrypt
 from daemon.adapters.metrics import Metrics
 from daemon.adapters.systemd import SystemdNotifier
 from daemon.app.health import DaemonHealth
 from daemon.app.heartbeat import Heartbeat
 from daemon.app.keys import LiveKeys, key_ring
 from daemon.app.reload import Reloadable, Reloader
-from daemon.core.errors import SettingsError
+from daemon.core.errors import CannotDecrypt, SettingsError
 from daemon.core.policy import Policy
 from daemon.settings import Settings, by_id
 

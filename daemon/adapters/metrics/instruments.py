@@ -109,6 +109,7 @@ class Metrics:
         )
         self.open_issues = self._gauge("open_issues", "Sync issues that wait for a person, by kind.", "kind")
         self.state_changes = self._counter("state_changes", "Changes of a partner's state.", "to_state")
+        self.spoiled_secrets = self._counter("spoiled_secrets", "Stored secrets that no key opened: moved or altered.")
         self.supervisor_crashes = self._counter("supervisor_crashes", "Supervisors that ended by a fault of ours.")
         for state in STATES:
             self.partners.labels(state)

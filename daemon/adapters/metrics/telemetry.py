@@ -87,6 +87,11 @@ class StructlogTelemetry:
         self._metrics.throttled.inc()
         self._log.warning("throttled", partner=partner_id, rate_per_s=round(rate_per_s, 2))
 
+    def secret_spoiled(self, partner_id: PartnerId, reason: str) -> None:
+        """Count and log a stored secret that no key opens."""
+        self._metrics.spoiled_secrets.inc()
+        self._log.error("secret_spoiled", partner=partner_id, reason=reason)
+
     def child_crashed(self, partner_id: PartnerId, error: BaseException, restart_in_s: float) -> None:
         """Log a crashed supervisor with its traceback and count it."""
         self._metrics.supervisor_crashes.inc()

@@ -6,7 +6,7 @@ import asyncpg
 
 from daemon.adapters.postgres import queries
 from daemon.adapters.postgres.pool import Conn, Source
-from daemon.core.consent import SealedTokens, StoredTokens
+from daemon.core.consent import RefreshClaim, SealedTokens, StoredTokens
 from daemon.core.model import PartnerId
 
 _SQL = queries.load("connections")
@@ -39,6 +39,22 @@ class TokenStore:
                 tokens.scope,
             )
         return stored is not None
+
+    async def begin_refresh(self, partner_id: PartnerId, generation: int, claim_s: float) -> RefreshClaim | None:
+        """Claim the refresh of this generation for so many seconds, by the database's clock alone.
+
+        None when the generation has moved, or another process holds the claim.
+        """
+        async with self._source.connection() as connection:
+            row = await connection.fetchrow(_SQL["begin_refresh"], partner_id, generation, claim_s)
+        if row is None:
+            return None
+        return RefreshClaim(began_at=row["began_at"], unanswered_since=row["unanswered_since"])
+
+    async def end_refresh(self, partner_id: PartnerId, generation: int, unanswered_since: datetime | None) -> None:
+        """End a claim whose refresh brought no pair, and keep since when FreshBooks' answer is missing."""
+        async with self._source.connection() as connection:
+            await connection.execute(_SQL["end_refresh"], partner_id, generation, unanswered_since)
 
     async def reseal_tokens(self, partner_id: PartnerId, generation: int, tokens: SealedTokens) -> bool:
         """Store the same pair sealed under another key; False when it was replaced meanwhile."""

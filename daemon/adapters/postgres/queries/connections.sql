@@ -79,16 +79,29 @@ INSERT INTO sync.token AS t (partner_id, generation, access_token, refresh_token
 VALUES ($1, 1, $2, $3, $4, $5)
 ON CONFLICT (partner_id) DO UPDATE
     SET generation = t.generation + 1, access_token = excluded.access_token, refresh_token = excluded.refresh_token,
-        expires_at = excluded.expires_at, scope = excluded.scope, updated_at = now()
+        expires_at = excluded.expires_at, scope = excluded.scope, unanswered_since = NULL, refreshing_until = NULL,
+        updated_at = now()
 
 -- name: load_tokens
 SELECT generation, access_token, refresh_token, expires_at, scope FROM sync.token WHERE partner_id = $1
 
 -- name: replace_tokens
 UPDATE sync.token
-SET generation = generation + 1, access_token = $3, refresh_token = $4, expires_at = $5, scope = $6, updated_at = now()
+SET generation = generation + 1, access_token = $3, refresh_token = $4, expires_at = $5, scope = $6,
+    unanswered_since = NULL, refreshing_until = NULL, updated_at = now()
 WHERE partner_id = $1 AND generation = $2
 RETURNING generation
+
+-- name: begin_refresh
+-- From here on FreshBooks may spend the token: whoever finds this row after a crash knows that an answer is missing.
+UPDATE sync.token t
+SET unanswered_since = coalesce(t.unanswered_since, now()), refreshing_until = now() + make_interval(secs => $3)
+FROM (SELECT unanswered_since FROM sync.token WHERE partner_id = $1 FOR UPDATE) before
+WHERE t.partner_id = $1 AND t.generation = $2 AND (t.refreshing_until IS NULL OR t.refreshing_until <= now())
+RETURNING now() AS began_at, before.unanswered_since
+
+-- name: end_refresh
+UPDATE sync.token SET unanswered_since = $3, refreshing_until = NULL WHERE partner_id = $1 AND generation = $2
 
 -- name: reseal_tokens
 UPDATE sync.token SET access_token = $3, refresh_token = $4, updated_at = now()
