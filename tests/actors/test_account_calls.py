@@ -7,7 +7,7 @@ import pytest
 from daemon.adapters.freshbooks.calls import Call
 from daemon.app.books import PATIENCE_S, PartnerBooks
 from daemon.core.errors import AuthorizationExpired, FreshBooksUnavailable
-from daemon.core.policy import Policy, RatePolicy
+from daemon.core.policy import Policy, PullPolicy, PushPolicy, RatePolicy
 from daemon.core.rate_limit import Priority
 from tests.actors.stage import PARTNER, ActorStage
 from tests.actors.test_supervisor import connected, once
@@ -86,7 +86,15 @@ async def test_a_supervisor_that_starts_anew_finds_what_was_drawn() -> None:
 
 async def test_an_idle_partner_s_tokens_are_refreshed_well_before_they_expire() -> None:
     """Nothing happens for a week; the twelve hours of every access token never run out."""
-    idle = Policy(token_refresh_margin=timedelta(hours=1))
+    rare = timedelta(days=9)
+    rarely = PullPolicy(
+        payments_interval=rare,
+        invoices_interval=rare,
+        census_interval=rare,
+        accounts_interval=rare,
+        callbacks_interval=rare,
+    )
+    idle = Policy(token_refresh_margin=timedelta(hours=1), pull=rarely, push=PushPolicy(sweep_interval=rare))
     async with connected(0, policy=idle) as stage:
         before = stage.keys.refreshed
         await stage.world.clock.sleep(timedelta(days=7).total_seconds())
