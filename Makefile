@@ -8,7 +8,7 @@ SECRETS := $(BIN)/detect-secrets-hook --disable-plugin KeywordDetector
 # Made-up secrets in tests look like real ones, except for keys and tokens with a form that the other plugins know.
 MADE_UP := --disable-plugin BasicAuthDetector --disable-plugin Base64HighEntropyString --disable-plugin HexHighEntropyString
 
-.PHONY: help demo test histories check core security lock clean venv
+.PHONY: help demo test histories check core security openapi lock clean venv
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ security: venv  ## unsafe code, secrets in the tree, and the list of what is shi
 	git ls-files -z -- tests | xargs -0 $(SECRETS) $(MADE_UP)
 	@mkdir -p dist
 	$(BIN)/cyclonedx-py requirements requirements/runtime.txt --output-reproducible --output-file dist/sbom.json
+
+openapi: venv  ## write the API's description anew (config/openapi.json)
+	$(BIN)/python -m daemon.adapters.http.api >config/openapi.json
 
 lock: venv  ## resolve pyproject.toml anew and write requirements/*.txt
 	$(BIN)/uv --no-config --system-certs lock --quiet

@@ -23,11 +23,13 @@ from daemon.adapters.freshbooks.calls import Caller, open_session
 from daemon.adapters.freshbooks.client import FreshBooksAccount
 from daemon.adapters.freshbooks.oauth import App, FreshBooksOAuth
 from daemon.adapters.freshbooks.tokens import ACCESS_FIELD, REFRESH_FIELD, TokenKeeper, TokenSealer
+from daemon.adapters.http.api.operations import Api
 from daemon.adapters.http.context import Dashboard
 from daemon.adapters.http.public import build_public_app
 from daemon.adapters.http.security import WEBHOOKS
 from daemon.adapters.http.sse import Hub
 from daemon.adapters.metrics import Metrics, StructlogTelemetry, measure_requests, trace_freshbooks
+from daemon.adapters.postgres.api_store import ApiStore
 from daemon.adapters.postgres.callback_store import CallbackStore
 from daemon.adapters.postgres.consent_store import ConsentStore
 from daemon.adapters.postgres.demo_platform import DemoPlatform
@@ -133,7 +135,8 @@ class _Workshop:
         )
         root = RootSupervisor(world, self.policy())
         link_keys = by_id(settings.public.link_keys)
-        public_app = build_public_app(self._dashboard(world, oauth, hub, link_keys))
+        api = Api(desk=DeskActions(self.pool), store=ApiStore(self.pool))
+        public_app = build_public_app(self._dashboard(world, oauth, hub, link_keys), api)
         public_app.middlewares.insert(0, measure_requests(self.metrics, self.clock.monotonic))
         return Parts(
             root=root,

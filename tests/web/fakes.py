@@ -59,6 +59,9 @@ class StillClock:
     def now(self) -> datetime:
         return self.time
 
+    def monotonic(self) -> float:
+        return self.time.timestamp()
+
     def advance(self, by: timedelta) -> None:
         self.time += by
 

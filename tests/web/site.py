@@ -12,11 +12,14 @@ from aiohttp import web
 from multidict import CIMultiDictProxy
 
 from daemon.adapters.http import ports
+from daemon.adapters.http.api.app import RATE
+from daemon.adapters.http.api.operations import Api
 from daemon.adapters.http.context import Dashboard
 from daemon.adapters.http.links import sign_link
 from daemon.adapters.http.public import RUNNER_LIMITS, build_public_app
 from daemon.adapters.http.sse import Hub
 from daemon.core.model import PartnerId
+from daemon.core.policy import RatePolicy
 from tests.web.fakes import (
     MemoryAccounts,
     MemoryConsent,
@@ -27,7 +30,7 @@ from tests.web.fakes import (
 )
 from tests.web.rows import PARTNER
 
-KEYS = {"k1": "a-secret-of-the-platform", "k0": "its-former-secret"}
+KEYS = {"k1": "a-secret-of-the-platform-that-is-long", "k0": "its-former-secret-that-is-as-long"}
 
 
 @dataclass
@@ -111,6 +114,9 @@ async def serve(
     sessions: ports.Sessions | None = None,
     desk: ports.Desk | None = None,
     platform: ports.PlatformDesk | None = None,
+    api: Api | None = None,
+    rate: RatePolicy = RATE,
+    clock: StillClock | None = None,
 ) -> AsyncIterator[Site]:
     """Serve the dashboard with its ports in memory, but for those that are given."""
     async with AsyncExitStack() as stack:
@@ -118,7 +124,7 @@ async def serve(
         url = f"http://127.0.0.1:{sock.getsockname()[1]}"
         site = Site(
             url=url,
-            clock=StillClock(),
+            clock=clock or StillClock(),
             sessions=MemorySessions(),
             consent=MemoryConsent(),
             desk=MemoryDesk(),
@@ -138,7 +144,9 @@ async def serve(
                 accounts=site.accounts,
                 hub=site.hub,
                 platform=(platform or site.platform) if demo else None,
-            )
+            ),
+            api,
+            rate,
         )
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1, **RUNNER_LIMITS)
         await runner.setup()

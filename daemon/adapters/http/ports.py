@@ -39,6 +39,10 @@ class Clock(Protocol):
         """Tell the wall clock as aware UTC."""
         ...
 
+    def monotonic(self) -> float:
+        """Tell seconds on a clock that never steps, for durations."""
+        ...
+
     async def sleep(self, seconds: float) -> None:
         """Wait that long."""
         ...

@@ -16,9 +16,14 @@ from daemon.adapters.http import (
     pages_live,
     pages_webhooks,
 )
+from daemon.adapters.http.api.app import RATE, add_api
+from daemon.adapters.http.api.operations import Api
+from daemon.adapters.http.api.serving import told_as_json
+from daemon.adapters.http.api.streaming import STREAM
 from daemon.adapters.http.context import DASHBOARD, Dashboard
 from daemon.adapters.http.rendering import STATIC, page, set_up_templates
 from daemon.adapters.http.security import (
+    API,
     BODY_BYTES_MAX,
     Handler,
     add_headers,
@@ -26,12 +31,13 @@ from daemon.adapters.http.security import (
     require_session,
 )
 from daemon.core.errors import StoreUnavailable
+from daemon.core.policy import RatePolicy
 
 REQUEST_TIMEOUT_S = 30.0
 """How long one request may take in all, its body included; streams are bounded by their own rules."""
 RUNNER_LIMITS: Mapping[str, Any] = {"max_line_size": 8190, "max_field_size": 8190, "max_headers": 64}
 """Limits of a request's first line and headers, for the runner that serves the application."""
-_STREAMS = frozenset({"/events"})
+_STREAMS = frozenset({"/events", STREAM})
 _TITLES = {
     400: "Refused",
     401: "You are signed out",
@@ -51,7 +57,7 @@ _SENTENCES = {
 }
 
 
-def build_public_app(dashboard: Dashboard) -> web.Application:
+def build_public_app(dashboard: Dashboard, api: Api | None = None, rate: RatePolicy = RATE) -> web.Application:
     """Make the public listener's application; the demo's pages exist only when `dashboard.platform` is given."""
     app = web.Application(
         client_max_size=BODY_BYTES_MAX, middlewares=(show_errors, limit_time, require_session, require_own_origin)
@@ -64,13 +70,17 @@ def build_public_app(dashboard: Dashboard) -> web.Application:
         app.add_routes(pages.routes)
     if dashboard.is_demo:
         app.add_routes(pages_demo.routes)
+    if api is not None:
+        add_api(app, api, rate)
     app.router.add_static("/static/", STATIC, append_version=False)
     return app
 
 
 @web.middleware
 async def show_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn a refusal into a page that says what happened and what to do next."""
+    """Turn a refusal into a page that says what happened and what to do next; the API tells it as JSON."""
+    if request.path.startswith(API):
+        return await told_as_json(lambda: handler(request))
     try:
         return await handler(request)
     except web.HTTPUnauthorized:

@@ -37,7 +37,9 @@ _SAFE_METHODS = frozenset({hdrs.METH_GET, hdrs.METH_HEAD})
 _OPEN_PATHS = frozenset({"/", "/enter", "/signed-out"})
 WEBHOOKS = "/webhooks/freshbooks/"
 """Followed by the partner's id: where FreshBooks rings."""
-_OPEN_PREFIXES = ("/static/", WEBHOOKS)
+API = "/v1/"
+"""Below it no cookie counts: every request brings its own credential."""
+_OPEN_PREFIXES = ("/static/", WEBHOOKS, API)
 _OK = 200
 _SAME_SITE = frozenset({"same-origin", "none"})
 
@@ -98,7 +100,7 @@ def set_cookie(response: web.Response, dashboard: Dashboard, name: str, value: s
 async def require_session(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Find the browser's session; without one only the open pages answer, all others with 401."""
     dashboard = request.app[DASHBOARD]
-    session_id = request.cookies.get(cookie_name(dashboard))
+    session_id = None if request.path.startswith(API) else request.cookies.get(cookie_name(dashboard))
     session = await dashboard.sessions.find_session(hash_id(session_id), dashboard.clock.now()) if session_id else None
     if session is not None:
         request[SESSION] = session
@@ -125,8 +127,8 @@ def _is_open(request: web.Request) -> bool:
 @web.middleware
 async def require_own_origin(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Refuse every change that comes from no page of ours: by origin, by form type, and by the session's token."""
-    if request.method in _SAFE_METHODS or request.path.startswith(WEBHOOKS):
-        # A delivery is believed by its own signature; it comes from no browser.
+    if request.method in _SAFE_METHODS or request.path.startswith((WEBHOOKS, API)):
+        # A delivery is believed by its own signature, an API call by its bearer's credential; no browser adds either.
         return await handler(request)
     dashboard = request.app[DASHBOARD]
     if not _is_own_origin(request, dashboard.public_url):

@@ -51,6 +51,19 @@ class DeskActions(DeskStore):
             await notify(connection, partner_id, "connection")
         return True
 
+    async def read_invoice_again(self, partner_id: PartnerId, invoice_id: InvoiceId, who: str, now: datetime) -> bool:
+        """Ask for a fresh look at an invoice before it is charged (P12), audited; False for an unknown one."""
+        async with self._source.transaction() as connection:
+            row = await connection.fetchrow(_SQL["archive_state"], partner_id, invoice_id)
+            if row is None:
+                return False
+            scope = Scope(partner_id=partner_id, account_id=AccountId(row["account_id"]))
+            reread = Reread(resource=Resource.INVOICES, id=invoice_id, reason="asked", due_at=now)
+            await PullStore(Bound(connection)).ask_reread(scope, [reread])
+            subject = f"invoice/{invoice_id}"
+            await audit(connection, partner_id, who=who, what="asked to read the invoice again", subject=subject)
+        return True
+
     async def pause(self, partner_id: PartnerId, who: str, *, paused: bool) -> bool:
         """Pause or resume a partner's syncing, audited; False when it was so already."""
         async with self._source.writing(partner_id) as connection:

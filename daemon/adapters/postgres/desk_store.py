@@ -31,7 +31,7 @@ from daemon.core.desk import (
     RunRow,
     WaitingMoves,
 )
-from daemon.core.model import InvoiceId, LedgerAccount, PartnerId, PaymentId, Reason
+from daemon.core.model import InvoiceId, LedgerAccount, PartnerId, PaymentId, PayoutId, Reason
 
 _SQL = queries.load("desk")
 _CONNECTIONS = queries.load("connections")
@@ -138,8 +138,14 @@ class DeskStore:
             datetime.fromisoformat(created_at) if created_at else None,
             payout_id or None,
             limit + 1,
+            None,
         )
         return _page(rows, limit, desk_rows.payout_of, lambda row: f"{row.created_at.isoformat()}|{row.payout_id}")
+
+    async def payout(self, partner_id: PartnerId, payout_id: PayoutId) -> PayoutRow | None:
+        """Read one payout."""
+        rows = await self._fetch("payouts", partner_id, None, None, 1, payout_id)
+        return desk_rows.payout_of(rows[0]) if rows else None
 
     async def waiting_moves(self, partner_id: PartnerId) -> tuple[WaitingMoves, ...]:
         """Tell how many recorded payments wait to be moved to the payments account, by reason."""

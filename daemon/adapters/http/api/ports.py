@@ -1,21 +1,26 @@
 """What the API needs of the rest beyond the pages' ports, as Protocols."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
+
+from typing_extensions import override
 
 from daemon.adapters.http.ports import Desk
 from daemon.core.desk import AuditRow, CustomerRow, DeskPage, EventRow, PaymentRow, PayoutRow, RunRow
 from daemon.core.model import InvoiceId, PartnerId, PaymentId, PayoutId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredToken:
+class StoredToken(Protocol):
     """A machine's token as found: whose it is, what it may do, and what the audit log calls it."""
 
-    partner_id: PartnerId
-    name: str
-    scopes: frozenset[str]
+    @property
+    def partner_id(self) -> PartnerId: ...
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def scopes(self) -> frozenset[str]: ...
 
 
 class Tokens(Protocol):
@@ -26,16 +31,20 @@ class Tokens(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeptAnswer:
+class KeptAnswer(Protocol):
     """What was answered to the first request with an idempotency key; a `status` of None: it is still being worked on.
 
     `is_same` tells whether that request was the same as this one.
     """
 
-    is_same: bool
-    status: int | None
-    body: str
+    @property
+    def is_same(self) -> bool: ...
+
+    @property
+    def status(self) -> int | None: ...
+
+    @property
+    def body(self) -> str: ...
 
 
 class Answers(Protocol):
@@ -71,6 +80,7 @@ class ApiDesk(Desk, Protocol):
         """Read one payment."""
         ...
 
+    @override
     async def payouts(self, partner_id: PartnerId, after: str | None = None, limit: int = 50) -> DeskPage[PayoutRow]:
         """List payouts, newest first."""
         ...

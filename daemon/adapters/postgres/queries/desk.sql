@@ -157,6 +157,7 @@ LEFT JOIN LATERAL (
     LIMIT 1
 ) s ON true
 WHERE p.partner_id = $1 AND ($2::timestamptz IS NULL OR (p.created_at, p.payout_id) < ($2, $3::text))
+  AND ($5::text IS NULL OR p.payout_id = $5)
 ORDER BY p.created_at DESC, p.payout_id DESC
 LIMIT $4
 
