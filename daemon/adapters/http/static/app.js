@@ -127,11 +127,17 @@
 
   // ---- when live updates stop ------------------------------------------------------------------
 
-  function trouble(sentence) {
+  // Two things can go wrong, and each is over only when it works again itself: a part that was read anew says nothing
+  // about the stream, and an open stream nothing about a part that could not be read.
+  const troubles = { stream: "", request: "" };
+
+  function trouble(which, sentence) {
+    troubles[which] = sentence;
     const place = byId("trouble");
     if (!place) return;
-    place.textContent = sentence;
-    place.hidden = !sentence;
+    const words = troubles.request || troubles.stream;
+    if (place.textContent !== words) place.textContent = words;
+    place.hidden = !words;
   }
 
   document.addEventListener("click", openPopup);
@@ -147,15 +153,15 @@
   document.addEventListener("htmx:beforeSwap", keepTyped);
   document.addEventListener("focusout", catchUp);
   document.addEventListener("htmx:sseError", () => {
-    trouble("Live updates are interrupted. Trying again…");
+    trouble("stream", "Live updates are interrupted. Trying again…");
     // A stream tells no reason. A page whose session has ended learns it from this small part, and leads to the way in.
     htmx.trigger("#nav", "stale");
   });
-  document.addEventListener("htmx:sseOpen", () => trouble(""));
-  document.addEventListener("htmx:responseError", () => trouble("This page could not be brought up to date. Trying again…"));
-  document.addEventListener("htmx:sendError", () => trouble("The dashboard cannot be reached. Trying again…"));
+  document.addEventListener("htmx:sseOpen", () => trouble("stream", ""));
+  document.addEventListener("htmx:responseError", () => trouble("request", "This page could not be brought up to date. Trying again…"));
+  document.addEventListener("htmx:sendError", () => trouble("request", "The dashboard cannot be reached. Trying again…"));
   document.addEventListener("htmx:afterOnLoad", (event) => {
-    if (event.detail.successful && event.detail.elt.id !== "nav") trouble("");
+    if (event.detail.successful) trouble("request", "");
   });
   window.setInterval(tellTimes, 15000);
   announce();
