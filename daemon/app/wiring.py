@@ -22,7 +22,7 @@ from daemon.adapters.freshbooks.callbacks import FreshBooksCallbacks
 from daemon.adapters.freshbooks.calls import Caller, open_session
 from daemon.adapters.freshbooks.client import FreshBooksAccount
 from daemon.adapters.freshbooks.oauth import App, FreshBooksOAuth
-from daemon.adapters.freshbooks.tokens import ACCESS_FIELD, REFRESH_FIELD, TokenKeeper, TokenSealer
+from daemon.adapters.freshbooks.tokens import TokenKeeper, TokenSealer
 from daemon.adapters.http.api.operations import Api
 from daemon.adapters.http.context import Dashboard
 from daemon.adapters.http.public import build_public_app
@@ -36,6 +36,7 @@ from daemon.adapters.postgres.demo_platform import DemoPlatform
 from daemon.adapters.postgres.desk_actions import DeskActions
 from daemon.adapters.postgres.fleet_store import FleetStore
 from daemon.adapters.postgres.pool import Pool, PoolLimits
+from daemon.adapters.postgres.sealed_store import SealedStore
 from daemon.adapters.postgres.session_store import SessionStore
 from daemon.adapters.postgres.store import PostgresStore
 from daemon.adapters.postgres.token_store import TokenStore
@@ -78,7 +79,7 @@ async def wired(
     ):
         metrics.watch_pool(pool.size, pool.idle)
         ring = key_ring(settings)
-        require_keys(ring, await _sealed(FleetStore(pool)))
+        require_keys(ring, await SealedStore(pool).samples())
         caller = Caller(
             session=session,
             base_url=settings.freshbooks.api_url,
@@ -191,14 +192,6 @@ class _Workshop:
             webhooks=world.doorbell,
             platform=DemoPlatform(self.pool) if self.launch.demo else None,
         )
-
-
-async def _sealed(fleet: FleetStore) -> list[tuple[str, str, bytes]]:
-    return [
-        (partner_id, field, secret)
-        for partner_id, access, refresh in await fleet.sealed()
-        for field, secret in ((ACCESS_FIELD, access), (REFRESH_FIELD, refresh))
-    ]
 
 
 def _limits(settings: Settings) -> PoolLimits:

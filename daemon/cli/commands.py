@@ -8,6 +8,7 @@ from typing import Final
 import click
 
 from daemon.cli.audit import audit
+from daemon.cli.keys import keys
 from daemon.cli.options import load_complete, load_settings, settings_path, with_config
 from daemon.cli.problems import EXIT_CODES, PlainGroup
 
@@ -84,6 +85,7 @@ def status(config: Path | None, *, as_json: bool) -> None:
 
 
 main.add_command(audit)
+main.add_command(keys)
 
 
 @main.command(epilog=EXIT_CODES)

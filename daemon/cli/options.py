@@ -1,5 +1,7 @@
 """The option that every command takes, and the settings it leads to."""
 
+import os
+import pwd
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -19,6 +21,17 @@ with_config = click.option(
     show_envvar=True,
     help=f"The settings file.  [default: {DEFAULT_CONFIG} where it exists]",
 )
+
+
+def operator() -> str:
+    """Who runs the command, as the audit log names them: the user of the machine, also behind sudo."""
+    user = os.environ.get("SUDO_USER", "") if os.geteuid() == 0 else ""
+    if not user:
+        try:
+            user = pwd.getpwuid(os.getuid()).pw_name
+        except KeyError:
+            user = str(os.getuid())
+    return f"operator:{user}"
 
 
 def settings_path(config: Path | None) -> Path | None:

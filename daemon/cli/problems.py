@@ -10,11 +10,15 @@ from daemon.core.errors import SettingsError, StoreUnavailable
 
 FAILED: Final = 1
 WRONG_USE: Final = 2
+FOUND: Final = 3
+NOT_SO: Final = 4
 EXIT_CODES: Final = """\b
 Exit codes:
   0  all went well
   1  it failed: the surroundings do not allow it now
   2  wrong options or settings: trying again will not help
+  3  it looked, and found something wrong
+  4  there is no such partner or issue, or its state does not allow that
 """
 
 
@@ -32,6 +36,12 @@ class WrongSettings(Failure):
     """A failure that stays until someone changes the settings."""
 
     exit_code = WRONG_USE
+
+
+class NotSo(Failure):
+    """What was named does not exist, or is in no state for what was asked."""
+
+    exit_code = NOT_SO
 
 
 class PlainGroup(click.Group):

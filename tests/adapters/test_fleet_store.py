@@ -126,14 +126,8 @@ async def test_another_account_s_cursors_are_not_the_partner_s_any_more(pool: Po
     assert (await only_row(pool)).succeeded_at == {}
 
 
-async def test_partners_stand_in_the_order_of_their_ids_and_their_tokens_too(pool: Pool) -> None:
+async def test_partners_stand_in_the_order_of_their_ids(pool: Pool) -> None:
     async with pool.connection() as connection:
         for name in ("b", "a"):
             await connection.execute("INSERT INTO platform.partner (partner_id, name) VALUES ($1, $1)", name)
-            await connection.execute(
-                "INSERT INTO sync.token (partner_id, generation, access_token, refresh_token, expires_at) "
-                "VALUES ($1, 1, 'x', 'y', now())",
-                name,
-            )
     assert [row.partner_id for row in await FleetStore(pool).fleet()] == ["a", "b"]
-    assert await FleetStore(pool).sealed() == (("a", b"x", b"y"), ("b", b"x", b"y"))

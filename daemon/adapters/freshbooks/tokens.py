@@ -172,10 +172,9 @@ class TokenKeeper:
         unstored = self._unstored.pop(partner_id, None)
         if unstored is not None and unstored.generation == stored.generation:
             return await self._persist(partner_id, unstored)
-        held = self._held.get(partner_id)
-        if held is not None and held.sealed != stored.tokens.access_token:
+        held, pair = self._held.get(partner_id), self._open(partner_id, stored.tokens)
+        if held is not None and held.access_token != pair.access_token:
             return self._adopt(partner_id, stored.tokens)
-        pair = self._open(partner_id, stored.tokens)
         claim = await self._store.begin_refresh(partner_id, stored.generation, CLAIM_S)
         if claim is None:
             return await self._adopt_other(partner_id, stored)

@@ -1,4 +1,4 @@
-"""Reads how all partners stand, in one statement, and which keys their tokens are sealed under."""
+"""Reads how all partners stand, in one statement."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -28,11 +28,6 @@ class FleetStore:
         """Tell how every partner stands, connected or not, in the order of their ids."""
         async with self._source.connection() as connection:
             return tuple(_row(row) for row in await connection.fetch(_SQL["fleet"]))
-
-    async def sealed(self) -> tuple[tuple[PartnerId, bytes, bytes], ...]:
-        """List every partner's sealed access and refresh tokens."""
-        async with self._source.connection() as connection:
-            return tuple((PartnerId(row[0]), row[1], row[2]) for row in await connection.fetch(_SQL["sealed"]))
 
     async def ping(self) -> None:
         """Ask Postgres for nothing, to see that it answers."""

@@ -56,23 +56,10 @@ class TokenStore:
         async with self._source.connection() as connection:
             await connection.execute(_SQL["end_refresh"], partner_id, generation, unanswered_since)
 
-    async def reseal_tokens(self, partner_id: PartnerId, generation: int, tokens: SealedTokens) -> bool:
-        """Store the same pair sealed under another key; False when it was replaced meanwhile."""
-        async with self._source.connection() as connection:
-            stored = await connection.fetchval(
-                _SQL["reseal_tokens"], partner_id, generation, tokens.access_token, tokens.refresh_token
-            )
-        return stored is not None
-
     async def forget_tokens(self, partner_id: PartnerId) -> None:
         """Delete a partner's tokens."""
         async with self._source.connection() as connection:
             await connection.execute(_SQL["forget_tokens"], partner_id)
-
-    async def token_partners(self) -> tuple[PartnerId, ...]:
-        """List the partners that have tokens."""
-        async with self._source.connection() as connection:
-            return tuple(PartnerId(row[0]) for row in await connection.fetch(_SQL["token_partners"]))
 
 
 async def store_tokens(connection: Conn, partner_id: PartnerId, tokens: SealedTokens) -> None:

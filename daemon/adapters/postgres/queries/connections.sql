@@ -103,14 +103,6 @@ RETURNING now() AS began_at, before.unanswered_since
 -- name: end_refresh
 UPDATE sync.token SET unanswered_since = $3, refreshing_until = NULL WHERE partner_id = $1 AND generation = $2
 
--- name: reseal_tokens
-UPDATE sync.token SET access_token = $3, refresh_token = $4, updated_at = now()
-WHERE partner_id = $1 AND generation = $2
-RETURNING generation
-
--- name: token_partners
-SELECT partner_id FROM sync.token ORDER BY partner_id
-
 -- name: drop_old_states
 DELETE FROM sync.oauth_state WHERE created_at < $1
 

@@ -30,6 +30,3 @@ LEFT JOIN (
     GROUP BY partner_id
 ) issue ON issue.partner_id = p.partner_id
 ORDER BY p.partner_id;
-
--- name: sealed
-SELECT partner_id, access_token, refresh_token FROM sync.token ORDER BY partner_id;
