@@ -8,7 +8,7 @@ SECRETS := $(BIN)/detect-secrets-hook --disable-plugin KeywordDetector
 # Made-up secrets in tests look like real ones, except for keys and tokens with a form that the other plugins know.
 MADE_UP := --disable-plugin BasicAuthDetector --disable-plugin Base64HighEntropyString --disable-plugin HexHighEntropyString
 
-.PHONY: help demo test histories check core security openapi lock clean venv
+.PHONY: help demo test histories bench bench-quick check core security openapi lock clean venv
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,12 @@ test: venv  ## every test
 
 histories: venv  ## 2,000 random histories of both sides, in memory and virtual time (SYNCD_HISTORIES_FROM=seed for others)
 	@SYNCD_HISTORIES=$${SYNCD_HISTORIES:-2000} $(BIN)/pytest -n auto --timeout 600 -q tests/actors/test_histories.py $(PYTEST_ARGS)
+
+bench: venv  ## ours beside the peers, on the same books and the same Postgres (BENCH_JSON=path, BENCH_ONLY=names)
+	@$(BIN)/python -m tests.bench --only "$(BENCH_ONLY)"
+
+bench-quick: venv  ## the same on small books, in under three minutes
+	@$(BIN)/python -m tests.bench --quick --only "$(BENCH_ONLY)"
 
 check: venv  ## style, types, direction of imports, and the core's coverage
 	$(BIN)/ruff check

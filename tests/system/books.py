@@ -3,7 +3,7 @@
 import contextlib
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -60,29 +60,7 @@ class Books:
         made = await self.control("POST", "accounts", {"name": f"Firm {number}", "invoices": invoices, "seed": number})
         partner = Partner(partner_id=f"pt_{number}", account_id=made["account_id"])
         self.partners.append(partner)
-        await self.database.execute(
-            "INSERT INTO platform.partner (partner_id, name) VALUES ($1, $2)", partner.partner_id, made["name"]
-        )
-        await self.database.execute(
-            "INSERT INTO sync.connection (partner_id, status, account_id, business_uuid, epoch, payments_account_id, "
-            "deposits_account_id) VALUES ($1, 'pending', $2, $3, 1, $4, $5)",
-            partner.partner_id,
-            partner.account_id,
-            made["business_uuid"],
-            PAYMENTS_ACCOUNT if accounts_chosen else None,
-            BANK_ACCOUNT if accounts_chosen else None,
-        )
-        ring = KeyRing.from_base64({"k1": ENCRYPTION_KEY})
-        now = datetime.now(UTC)  # noqa: TID251 -- rows as the consent would have written them
-        await self.database.execute(
-            "INSERT INTO sync.token (partner_id, generation, access_token, refresh_token, expires_at) "
-            "VALUES ($1, 1, $2, $3, $4)",
-            partner.partner_id,
-            ring.encrypt(made["access_token"], partner_id=partner.partner_id, field="access_token"),
-            ring.encrypt(made["refresh_token"], partner_id=partner.partner_id, field="refresh_token"),
-            now + timedelta(hours=12),
-        )
-        await self.database.execute("SELECT pg_notify('syncd_wake', $1)", f"{partner.partner_id}:connection")
+        await insert_connected(self.database, partner.partner_id, made, accounts_chosen=accounts_chosen)
         return partner
 
     # ---- looking and acting ------------------------------------------------------------------------------------------
@@ -159,25 +137,59 @@ class Books:
         return [row for row in found["payments"] if f"AP:{payment_id}:" in row["note"]]
 
 
+async def insert_connected(
+    database: asyncpg.Connection, partner_id: str, made: Mapping[str, Any], *, accounts_chosen: bool = True
+) -> None:
+    """Store a partner who has just allowed access to an account of the sandbox, with the tokens it gave."""
+    await database.execute("INSERT INTO platform.partner (partner_id, name) VALUES ($1, $2)", partner_id, made["name"])
+    await database.execute(
+        "INSERT INTO sync.connection (partner_id, status, account_id, business_uuid, epoch, payments_account_id, "
+        "deposits_account_id) VALUES ($1, 'pending', $2, $3, 1, $4, $5)",
+        partner_id,
+        made["account_id"],
+        made["business_uuid"],
+        PAYMENTS_ACCOUNT if accounts_chosen else None,
+        BANK_ACCOUNT if accounts_chosen else None,
+    )
+    ring = KeyRing.from_base64({"k1": ENCRYPTION_KEY})
+    now = datetime.now(UTC)  # noqa: TID251 -- rows as the consent would have written them
+    await database.execute(
+        "INSERT INTO sync.token (partner_id, generation, access_token, refresh_token, expires_at) "
+        "VALUES ($1, 1, $2, $3, $4)",
+        partner_id,
+        ring.encrypt(made["access_token"], partner_id=partner_id, field="access_token"),
+        ring.encrypt(made["refresh_token"], partner_id=partner_id, field="refresh_token"),
+        now + timedelta(hours=12),
+    )
+    await database.execute("SELECT pg_notify('syncd_wake', $1)", f"{partner_id}:connection")
+
+
 @contextlib.asynccontextmanager
-async def opened_books(dsn: str, *options: str, webhooks: bool = False) -> AsyncIterator[Books]:
-    """Run a sandbox process for as long as the context lasts."""
-    silent = () if webhooks else ("--no-webhooks",)
-    command = [sys.executable, "-m", "daemon.sandbox", "--port", "0", "--invoices", "1", *silent, *options]
+async def sandbox_process(*options: str, patience_s: float = SANDBOX_START_S) -> AsyncIterator[dict[str, Any]]:
+    """Run a sandbox process for as long as the context lasts; gives what it said when it was ready."""
+    command = [sys.executable, "-m", "daemon.sandbox", "--port", "0", "--invoices", "1", *options]
     process = await anyio.open_process(command, stdin=-3, stderr=None, env=environment())
     try:
         assert process.stdout is not None
-        with anyio.fail_after(SANDBOX_START_S):
+        with anyio.fail_after(patience_s):
             line = await BufferedByteReceiveStream(process.stdout).receive_until(b"\n", 1 << 20)
-        greeting = json.loads(line)
+        greeting: dict[str, Any] = json.loads(line)
+        yield greeting
+    finally:
+        with anyio.CancelScope(shield=True):
+            process.kill()
+            await process.wait()
+            await process.aclose()
+
+
+@contextlib.asynccontextmanager
+async def opened_books(dsn: str, *options: str, webhooks: bool = False) -> AsyncIterator[Books]:
+    """Run a sandbox process, with the platform's tables beside it, for as long as the context lasts."""
+    silent = () if webhooks else ("--no-webhooks",)
+    async with sandbox_process(*silent, *options) as greeting:
         database = await asyncpg.connect(dsn)
         try:
             async with aiohttp.ClientSession() as http:
                 yield Books(url=greeting["base_url"], dsn=dsn, greeting=greeting, http=http, database=database)
         finally:
             await database.close()
-    finally:
-        with anyio.CancelScope(shield=True):
-            process.kill()
-            await process.wait()
-            await process.aclose()

@@ -1,0 +1,40 @@
+"""How large the books are and how often each contestant runs."""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """`rounds` of ours, the limit and the hand-written loop in turn; `slow_rounds` of the slower peers among them."""
+
+    name: str
+    invoices: int
+    rounds: int
+    slow_rounds: int
+    rereads_by_peers: bool
+    clock_rate: float
+    budget_invoices: int
+    rings: int
+
+
+FULL: Final = Scale(
+    name="full",
+    invoices=100_000,
+    rounds=3,
+    slow_rounds=1,
+    rereads_by_peers=True,
+    clock_rate=1.0,
+    budget_invoices=12_000,
+    rings=100,
+)
+QUICK: Final = Scale(
+    name="quick",
+    invoices=10_000,
+    rounds=3,
+    slow_rounds=1,
+    rereads_by_peers=False,
+    clock_rate=3.0,
+    budget_invoices=4_000,
+    rings=20,
+)
