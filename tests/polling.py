@@ -1,4 +1,4 @@
-"""The tests' one way to wait for something that announces itself nowhere."""
+"""The tests' one way to wait for something that announces itself nowhere: `eventually`, or `until` without a loop."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -26,3 +26,12 @@ async def eventually(
         if time.monotonic() > deadline:
             raise AssertionError(f"not true within {within_s} s: {probe}, last {value!r}")
         await anyio.sleep(every_s)
+
+
+def until(probe: Callable[[], T], within_s: float = 20.0, every_s: float = 0.05) -> T:
+    """Ask until the answer is true, and give it back, in a test that has no event loop."""
+    deadline = time.monotonic() + within_s
+    while not (answer := probe()):
+        assert time.monotonic() < deadline, f"not true within {within_s} s: {probe}"
+        time.sleep(every_s)
+    return answer

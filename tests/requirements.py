@@ -29,15 +29,18 @@ def _has(*programs: str) -> Callable[[], bool]:
 
 
 def _can_boot_systemd() -> bool:
-    programs = ("unshare", "nsenter", "pivot_root", "findmnt", "systemd-analyze")
-    return os.geteuid() == 0 and Path("/lib/systemd/systemd").exists() and _has(*programs)()
+    programs = ("unshare", "nsenter", "pivot_root", "findmnt", "ip", "curl", "systemd-analyze")
+    mounts = [line.split() for line in Path("/proc/mounts").read_text().splitlines()]
+    has_cgroup = any(mount[2] == "cgroup2" and os.access(mount[1], os.W_OK) for mount in mounts)
+    return os.geteuid() == 0 and has_cgroup and Path("/lib/systemd/systemd").exists() and _has(*programs)()
 
 
 REQUIREMENTS: Final[Mapping[str, Requirement]] = {
     "chromium": Requirement(is_met=_has("chromium"), remedy="sudo apt-get install chromium"),
     "prometheus": Requirement(is_met=_has("prometheus", "promtool"), remedy="sudo apt-get install prometheus"),
     "root_systemd": Requirement(
-        is_met=_can_boot_systemd, remedy="sudo apt-get install systemd dbus util-linux, and run the tests as root"
+        is_met=_can_boot_systemd,
+        remedy="sudo apt-get install systemd dbus util-linux iproute2 curl, and run the tests as root, with cgroup2",
     ),
     "system_postgres": Requirement(
         is_met=(SYSTEM_POSTGRES_BINARIES / "postgres").exists, remedy="sudo apt-get install postgresql-15"

@@ -3,13 +3,18 @@
 The protocol is sd_notify(3) and sd_listen_fds(3). Without systemd every message goes nowhere.
 """
 
+import contextlib
+import json
 import os
 import socket
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 
 FIRST_SOCKET: Final = 3
 PINGS_PER_WATCHDOG: Final = 3
+RELOAD_ANSWER: Final = "reload.json"
+"""In the runtime directory: what became of the latest reload."""
 
 
 class SystemdNotifier:
@@ -20,6 +25,7 @@ class SystemdNotifier:
         self._address = "\0" + path[1:] if path.startswith("@") else path
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) if path else None
         self._unsent: dict[str, str] = {}
+        self._runtime = runtime_directory(environ)
         self.watchdog_interval_s = _watchdog_interval_s(environ)
         """How often to call `watchdog`: three times within systemd's patience; None when it does not watch."""
 
@@ -30,6 +36,12 @@ class SystemdNotifier:
     def reloading(self, monotonic_s: float) -> None:
         """Say that a reload began at `monotonic_s` on CLOCK_MONOTONIC; without the time 253 and later wait for ever."""
         self._send(RELOADING="1", MONOTONIC_USEC=f"{monotonic_s * 1e6:.0f}")
+
+    def answer_reload(self, began: float, refusal: str | None) -> None:
+        """Leave word of what became of the reload that began then, for whoever sent the signal and waits."""
+        if self._runtime is not None:
+            with contextlib.suppress(OSError):  # a full disk keeps nobody from working
+                put_in_place(self._runtime / RELOAD_ANSWER, json.dumps({"began": began, "refusal": refusal}))
 
     def stopping(self, status: str) -> None:
         """Say that the daemon drains and will end."""
@@ -60,6 +72,21 @@ class SystemdNotifier:
         except OSError:
             return  # systemd is busy or restarting; the facts stay for the next time
         self._unsent.clear()
+
+
+def runtime_directory(environ: Mapping[str, str]) -> Path | None:
+    """The unit's RuntimeDirectory=, the first of several."""
+    given = environ.get("RUNTIME_DIRECTORY", "").split(":")[0]
+    return Path(given) if given else None
+
+
+def put_in_place(path: Path, text: str) -> None:
+    """Write a file that appears whole or not at all, readable by its owner alone."""
+    new = path.with_name(f"{path.name}.new")
+    new.unlink(missing_ok=True)
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "w") as file:
+        file.write(text)
+    new.replace(path)
 
 
 def _watchdog_interval_s(environ: Mapping[str, str]) -> float | None:

@@ -73,7 +73,8 @@ class Reloader:
 
         It never waits, so that nothing ever sees one half of the new settings and one half of the old.
         """
-        self._notifier.reloading(self._clock.monotonic())
+        began = self._clock.monotonic()
+        self._notifier.reloading(began)
         try:
             settings = self._load()
             require_complete(settings)
@@ -82,6 +83,7 @@ class Reloader:
             ring = key_ring(settings)
         except SettingsError as error:
             self._refused(error)
+            self._notifier.answer_reload(began, str(error))
             return False
         # Nothing below can fail.
         parts.keys.exchange(ring)
@@ -91,6 +93,7 @@ class Reloader:
         self._settings, self._policy = settings, settings.policy()
         children = parts.root.apply_policy(self._policy)
         self._applied(found, children)
+        self._notifier.answer_reload(began, None)
         return True
 
     def _applied(self, found: SettingsDiff, children: int) -> None:

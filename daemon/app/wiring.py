@@ -75,7 +75,9 @@ async def wired(
     tracing = [trace_freshbooks(metrics, clock.monotonic)]
     async with (
         Pool.open(dsn, _limits(settings)) as pool,
-        open_session(connections=settings.freshbooks.connections_max, tracing=tracing) as session,
+        open_session(
+            connections=settings.freshbooks.connections_max, tracing=tracing, egress=settings.freshbooks.egress_dir
+        ) as session,
     ):
         metrics.watch_pool(pool.size, pool.idle)
         ring = key_ring(settings)

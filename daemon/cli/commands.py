@@ -9,8 +9,9 @@ import click
 
 from daemon.cli.audit import audit
 from daemon.cli.keys import keys
-from daemon.cli.options import load_complete, load_settings, settings_path, with_config
+from daemon.cli.options import load_complete, load_settings, with_config
 from daemon.cli.problems import EXIT_CODES, PlainGroup
+from daemon.cli.service import check_config, link, reload
 
 CONTEXT: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -35,16 +36,6 @@ def run(config: Path | None, *, migrate: bool, demo: bool) -> None:
 
     settings = load_complete(config)
     sys.exit(run_daemon(Launch(settings=settings, load=lambda: load_settings(config), migrate=migrate, demo=demo)))
-
-
-@main.command("check-config", epilog=EXIT_CODES)
-@with_config
-def check_config(config: Path | None) -> None:
-    """Read the settings as the daemon would, and say what is wrong with them."""
-    from daemon.app.keys import key_ring
-
-    key_ring(load_complete(config))
-    click.echo(f"The settings in {settings_path(config) or 'the environment'} are valid and complete.")
 
 
 @main.command(epilog=EXIT_CODES)
@@ -84,8 +75,8 @@ def status(config: Path | None, *, as_json: bool) -> None:
     as_table(rows, now)
 
 
-main.add_command(audit)
-main.add_command(keys)
+for _command in (audit, keys, check_config, reload, link):
+    main.add_command(_command)
 
 
 @main.command(epilog=EXIT_CODES)

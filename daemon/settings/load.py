@@ -1,6 +1,7 @@
 """Reads the settings from the file, the environment and the credentials, and says in one sentence what is wrong."""
 
 import difflib
+import json
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -22,6 +23,8 @@ PREFIX: Final = "SYNCD_"
 DELIMITER: Final = "__"
 CONFIG_VARIABLE: Final = "SYNCD_CONFIG"
 """Names the settings file; the command line reads it."""
+HANDED_OVER: Final = "credentials.json"
+"""In the runtime directory: the credentials that a reload handed over; systemd reads its own only at a start."""
 Key = tuple[str, str]
 """A section and a key in it."""
 
@@ -108,27 +111,44 @@ class Credentials:
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Self:
-        """Read every credential; an unknown name or an unreadable file is an error."""
-        given = environ.get("CREDENTIALS_DIRECTORY")
-        if not given:
-            return cls(directory=None, texts={})
-        directory, texts = Path(given), dict[Key, str]()
-        names = {cls.name(key): key for key in _KNOWN}
-        try:
-            for file in sorted(directory.iterdir()):
-                if file.name not in names:
-                    step = _did_you_mean(file.name, tuple(names), "remove it")
-                    raise SettingsError(f"the credential {file.name} in {directory} is no setting: {step}")
-                texts[names[file.name]] = file.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            step = "check LoadCredential= in the unit"
-            raise SettingsError(f"the credentials in {directory} cannot be read ({_why(error)}): {step}") from error
+        """Read every credential, those of the latest reload before systemd's; an unknown name is an error."""
+        given, runtime = environ.get("CREDENTIALS_DIRECTORY"), environ.get("RUNTIME_DIRECTORY", "").split(":")[0]
+        if runtime and (handed_over := Path(runtime, HANDED_OVER)).exists():
+            return cls._named(Path(given or runtime), _read_handed_over(handed_over))
+        return cls._named(Path(given), read_credentials(Path(given))) if given else cls(directory=None, texts={})
+
+    @classmethod
+    def _named(cls, directory: Path, found: Mapping[str, str]) -> Self:
+        names, texts = {cls.name(key): key for key in _KNOWN}, dict[Key, str]()
+        for name, text in found.items():
+            if name not in names:
+                step = _did_you_mean(name, tuple(names), "remove it")
+                raise SettingsError(f"the credential {name} in {directory} is no setting: {step}")
+            texts[names[name]] = text
         return cls(directory=directory, texts=texts)
 
     @staticmethod
     def name(key: Key) -> str:
         """The credential of a key."""
         return ".".join(key)
+
+
+def read_credentials(directory: Path) -> dict[str, str]:
+    """Read every file of a directory, without blanks around it. Raises SettingsError for one that cannot be read."""
+    try:
+        return {file.name: file.read_text(encoding="utf-8").strip() for file in sorted(directory.iterdir())}
+    except (OSError, UnicodeDecodeError) as error:
+        step = "check LoadCredential= in the unit"
+        raise SettingsError(f"the credentials in {directory} cannot be read ({_why(error)}): {step}") from error
+
+
+def _read_handed_over(file: Path) -> dict[str, str]:
+    try:
+        found: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        why = _why(error) if isinstance(error, OSError) else "not as a reload writes them"
+        raise SettingsError(f"the credentials in {file} cannot be read ({why}): remove it, or restart") from error
+    return found
 
 
 class _Texts(PydanticBaseSettingsSource):

@@ -70,6 +70,7 @@ class FreshBooksSettings(Section):
     )
     api_version: Annotated[str, RESTART] = "2023-02-20"
     connections_max: Annotated[int, RESTART] = Field(default=100, ge=1, le=10_000)
+    egress_dir: Annotated[OptionalPath, RESTART] = None
 
 
 class EncryptionKey(Section):

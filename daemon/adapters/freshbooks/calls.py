@@ -5,16 +5,19 @@ from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 import aiohttp
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.client_reqrep import ClientRequest
 from typing_extensions import override
 
+from daemon.adapters.freshbooks.egress import EgressConnector
 from daemon.adapters.freshbooks.errors import Explain, error_of
 from daemon.core.errors import FreshBooksAnswerInvalid, FreshBooksUnavailable
 
 CONNECT_TIMEOUT = timedelta(seconds=5)
+KEEPALIVE_S = 30.0
 BYTES_MAX = 32 * 1024 * 1024
 """No page of 100 invoices comes near it (about 5 KB each)."""
 _REDIRECT, _ERROR = 300, 400
@@ -172,13 +175,18 @@ class _GuardedRequest(ClientRequest):
 
 @asynccontextmanager
 async def open_session(
-    *, connections: int = 100, tracing: Sequence[aiohttp.TraceConfig] = ()
+    *, connections: int = 100, tracing: Sequence[aiohttp.TraceConfig] = (), egress: Path | None = None
 ) -> AsyncIterator[aiohttp.ClientSession]:
     """Open the one session that all partners share: no cookies, no proxies from the environment, guarded requests.
 
-    `tracing` sees every request and its answer, for the metrics.
+    `tracing` sees every request and its answer, for the metrics. `egress` is the directory of the only ways out, for a
+    daemon without a network.
     """
-    connector = aiohttp.TCPConnector(limit=connections, keepalive_timeout=30)
+    connector = (
+        aiohttp.TCPConnector(limit=connections, keepalive_timeout=KEEPALIVE_S)
+        if egress is None
+        else EgressConnector(egress, limit=connections, keepalive_timeout=KEEPALIVE_S)
+    )
     async with aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
