@@ -7,6 +7,7 @@ from typing import Final
 
 import click
 
+from daemon.cli.api_tokens import tokens
 from daemon.cli.audit import audit
 from daemon.cli.keys import keys
 from daemon.cli.options import load_complete, load_settings, with_config
@@ -75,7 +76,7 @@ def status(config: Path | None, *, as_json: bool) -> None:
     as_table(rows, now)
 
 
-for _command in (audit, keys, check_config, reload, link):
+for _command in (audit, keys, tokens, check_config, reload, link):
     main.add_command(_command)
 
 

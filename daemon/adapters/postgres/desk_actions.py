@@ -53,7 +53,7 @@ class DeskActions(DeskStore):
 
     async def read_invoice_again(self, partner_id: PartnerId, invoice_id: InvoiceId, who: str, now: datetime) -> bool:
         """Ask for a fresh look at an invoice before it is charged (P12), audited; False for an unknown one."""
-        async with self._source.transaction() as connection:
+        async with self._source.writing(partner_id) as connection:
             row = await connection.fetchrow(_SQL["archive_state"], partner_id, invoice_id)
             if row is None:
                 return False

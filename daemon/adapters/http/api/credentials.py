@@ -17,6 +17,8 @@ AUDIENCE: Final = "freshbooks-syncd"
 JWT_LIFETIME_MAX: Final = timedelta(minutes=10)
 """A JWT that claims to live longer is refused, whoever signed it."""
 TOKEN_PREFIX: Final = "syncd_"  # noqa: S105 -- what secrets begin with, so that scanners find leaked ones
+NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+"""What a machine's token may be called."""
 _BEARER: Final = re.compile(r"Bearer ([A-Za-z0-9._~+/=-]{1,4096})", re.IGNORECASE)
 _NOT_OURS: Final = "This credential is not valid here. Ask for a new one."
 
