@@ -10,8 +10,10 @@ from typing import Any
 import anyio
 
 from daemon.core.backfill import Cursor, Feed
+from daemon.core.choices import NotOffered, apply_choice
 from daemon.core.errors import FenceLost
 from daemon.core.exchange import Claim, DecideInvoice, InvoiceRead, MergeReport, Reread, Undecodable
+from daemon.core.invoice_rules import decide_without_read
 from daemon.core.issues import STANDING_KINDS
 from daemon.core.markers import marker
 from daemon.core.model import (
@@ -297,17 +299,23 @@ class MemoryStore(MemoryEntries):
 
     async def choose(
         self, scope: Scope, payment_id: PaymentId, choice: Choice, fb_payment_id: FbPaymentId | None, who: str
-    ) -> None:
+    ) -> NotOffered | None:
         del who
         books = self.books[scope.partner_id]
-        key = (payment_id, self._generation(books, payment_id))
-        push = books.pushes[key]
-        reopened = PushState.READY if push.state is PushState.NEEDS_PERSON else push.state
-        books.pushes[key] = replace(
-            push, choice=choice, fb_payment_id=fb_payment_id or push.fb_payment_id, state=reopened, not_before=None
-        )
-        self._platform_changed(scope.partner_id, books.payments[payment_id])
+        invoice_id = books.payments[payment_id].invoice_id or InvoiceId(0)
+        chosen = apply_choice(self._context(books, invoice_id), payment_id, choice, fb_payment_id)
+        if isinstance(chosen, NotOffered):
+            return chosen
+        if chosen.changed.state not in {PushState.SENDING, PushState.UNCERTAIN, PushState.DONE}:
+            # Whoever is about to send it from what was so a moment ago loses the claim.
+            books.claims.pop(payment_id, None)
+            chosen = replace(chosen, changed=replace(chosen.changed, fence=chosen.changed.fence + 1, deadline_at=None))
+        for push in (chosen.changed, chosen.opened):
+            if push is not None:
+                books.pushes[push.payment_id, push.generation] = push
+        self._decide(books, invoice_id, decide_without_read)
         self.notify(scope.partner_id, "push")
+        return None
 
     # ---- ConnectionStore ---------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from daemon.core.backfill import Cursor, Feed
 from daemon.core.book_accounts import BookAccounts
+from daemon.core.choices import NotOffered
 from daemon.core.exchange import Claim, DecideInvoice, EntryClaim, InvoiceRead, MergeReport, Reread, Undecodable
 from daemon.core.journal import EntryPush, JournalDraft
 from daemon.core.model import (
@@ -122,8 +123,8 @@ class PushStore(Protocol):
 
     async def choose(
         self, scope: Scope, payment_id: PaymentId, choice: Choice, fb_payment_id: FbPaymentId | None, who: str
-    ) -> None:
-        """Store what a person decided, audited, and make the push due."""
+    ) -> NotOffered | None:
+        """Apply what a person chose, audited, and decide its invoice anew; tell why when it does not fit (W5, P8)."""
         ...
 
 

@@ -70,6 +70,9 @@ def _chosen(push: Push, choice: Choice, named: FbPaymentId | None) -> Push:
     match choice:
         case Choice.POST_ANYWAY:
             return replace(_due(push, choice), attempts=0)
+        case Choice.RETRY:
+            # Nothing is overridden: the books are read and judged again, as if it had never stopped.
+            return replace(_due(push, None), attempts=0)
         case Choice.SETTLED_BY_HAND | Choice.STAND_IN:
             return replace(_due(push, choice), fb_payment_id=named)
         case Choice.NOT_THIS:

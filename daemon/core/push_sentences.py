@@ -22,6 +22,7 @@ def money(amount: Decimal, currency: str) -> str:
 
 
 _POST: Final = Choice.POST_ANYWAY
+_RETRY: Final = Choice.RETRY
 _BY_HAND: Final = Choice.SETTLED_BY_HAND
 _REFUND: Final = Choice.REFUND_IN_AP
 _NOT_THIS: Final = Choice.NOT_THIS
@@ -70,19 +71,19 @@ _STOPS: Final[dict[Reason, tuple[str, str, tuple[Choice, ...]]]] = {
     Reason.REFUSED_BY_FRESHBOOKS: (
         "FreshBooks refused to record the payment.",
         "Correct the cause in FreshBooks and try again; or enter the payment there and name it, or refund it.",
-        (_POST, _BY_HAND, _REFUND),
+        (_RETRY, _BY_HAND, _REFUND),
     ),
     Reason.ATTEMPTS_EXHAUSTED: (
         "FreshBooks did not confirm the payment after several attempts, and none of them shows in the books.",
         "Try again; or enter the payment in FreshBooks and name it, or refund it.",
-        (_POST, _BY_HAND, _REFUND),
+        (_RETRY, _BY_HAND, _REFUND),
     ),
 }
 
 _UNTOLD: Final = (
     "The payment was not recorded.",
     "Try again; or enter the payment in FreshBooks and name it, or refund it.",
-    (_POST, _BY_HAND, _REFUND),
+    (_RETRY, _BY_HAND, _REFUND),
 )
 _STRANDED: Final = (
     "The payment counts again on the platform, but FreshBooks has no record of it.",

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from daemon.core.choices import NotOffered
 from daemon.core.errors import FenceLost
 from daemon.core.invoice_rules import decide_without_read
 from daemon.core.model import (
@@ -16,12 +17,13 @@ from daemon.core.model import (
     Reason,
 )
 from tests.adapters.postgres_rows import SCOPE, Books, changed, claim, claimed
-from tests.builders import INVOICE, NOW, make_fb_invoice, make_our_fb_payment, usd
+from tests.builders import NOW, make_fb_invoice, make_our_fb_payment, usd
 from tests.postgres import on_every_postgres
 
 pytestmark = on_every_postgres
 
 MINUTE = timedelta(minutes=1)
+PAYMENT = PaymentId("pay_1")
 
 
 async def test_a_send_is_stored_before_it_begins_and_counted_once(books: Books) -> None:
@@ -106,31 +108,35 @@ async def test_a_claim_given_back_can_be_taken_again_at_once(books: Books) -> No
     assert (await claimed(books)).fence == 2
 
 
-async def test_a_choice_makes_a_stopped_push_due_and_is_audited(books: Books) -> None:
+async def test_a_choice_makes_a_stopped_push_due_is_audited_and_decides_the_invoice(books: Books) -> None:
     await books.pay()
+    await books.merge(make_fb_invoice(100, 0))
     found = await claimed(books)
     stopped = changed(found.push, PushState.NEEDS_PERSON, reason=Reason.ALREADY_PAID, attempts=3)
-    await books.store.record(found, stopped)
+    await books.store.record(found, stopped, decide_without_read)
+    assert ("push_stopped", "payment", "pay_1") in await books.open_issues()
     assert await claim(books, 10 * MINUTE) is None
-    await books.store.choose(SCOPE, PaymentId("pay_1"), Choice.SETTLED_BY_HAND, FbPaymentId(77), "ada@acme.example")
+    who = "ada@acme.example"
+    assert await books.store.choose(SCOPE, PAYMENT, Choice.SETTLED_BY_HAND, FbPaymentId(77), who) is None
+    assert ("push_stopped", "payment", "pay_1") not in await books.open_issues()
     again = await claimed(books, 10 * MINUTE)
-    assert (again.push.choice, again.push.fb_payment_id, again.push.attempts) == (Choice.SETTLED_BY_HAND, 77, 0)
+    assert (again.push.choice, again.push.fb_payment_id) == (Choice.SETTLED_BY_HAND, 77)
     (line,) = await books.fetch("SELECT * FROM sync.audit")
-    assert (line["who"], line["what"], line["before"]["reason"]) == (
-        "ada@acme.example",
-        "chose settled_by_hand",
-        "already_paid",
-    )
-    assert await books.rereads() == {("invoices", INVOICE): "platform"}
+    assert (line["who"], line["what"]) == (who, "chose settled_by_hand")
+    assert (line["before"]["reason"], line["after"]["state"]) == ("already_paid", "ready")
 
 
-async def test_a_choice_made_while_a_push_is_worked_on_is_not_overwritten(books: Books) -> None:
+async def test_a_choice_takes_a_push_out_of_the_hands_of_who_is_about_to_send_it(books: Books) -> None:
     await books.pay()
-    found = await claimed(books)
-    await books.store.choose(SCOPE, PaymentId("pay_1"), Choice.POST_ANYWAY, None, "ada")
-    await books.store.record(found, changed(found.push, PushState.NEEDS_PERSON, reason=Reason.LESS_OUTSTANDING))
-    again = await claimed(books, 10 * MINUTE)
-    assert again.push.choice is Choice.POST_ANYWAY
+    first = await claimed(books)
+    await books.store.record(
+        first, changed(first.push, PushState.WAITING, reason=Reason.UNTIL_REFUNDED, not_before=NOW)
+    )
+    slow = await claimed(books)
+    assert await books.store.choose(SCOPE, PAYMENT, Choice.RECORD_AGAIN, None, "ada") is None
+    with pytest.raises(FenceLost):
+        await books.store.begin_send(slow, NOW + MINUTE)
+    assert (await claimed(books)).push.state is PushState.READY
 
 
 async def test_a_choice_about_a_lost_answer_waits_for_the_lookup(books: Books) -> None:
@@ -138,9 +144,25 @@ async def test_a_choice_about_a_lost_answer_waits_for_the_lookup(books: Books) -
     found = await claimed(books)
     sending = await books.store.begin_send(found, NOW + MINUTE)
     await books.store.record(found, changed(sending, PushState.UNCERTAIN, not_before=NOW + 5 * MINUTE))
-    await books.store.choose(SCOPE, PaymentId("pay_1"), Choice.REFUND_IN_AP, None, "ada")
+    await books.set_status("pay_1", PaymentStatus.REFUNDED)
+    late = await claimed(books, 6 * MINUTE)
+    assert await books.store.choose(SCOPE, PAYMENT, Choice.OWES_NOTHING, None, "ada") is None
     row = await books.push()
-    assert (row["state"], row["not_before"], row["choice"]) == ("uncertain", NOW + 5 * MINUTE, "refund_in_ap")
+    assert (row["state"], row["not_before"], row["choice"]) == ("uncertain", NOW + 5 * MINUTE, "owes_nothing")
+    found_it = changed(late.push, PushState.DONE, fb_payment_id=FbPaymentId(501), recorded_amount=usd(100))
+    await books.store.record(late, found_it)
+    assert (await books.push())["choice"] == "owes_nothing"
+
+
+async def test_a_choice_that_is_not_offered_says_why_and_stores_nothing(books: Books) -> None:
+    await books.pay()
+    refused = await books.store.choose(SCOPE, PAYMENT, Choice.POST_ANYWAY, None, "ada")
+    assert refused == NotOffered(why="This is not offered any more: the payment or its record has changed meanwhile.")
+    assert (await books.push())["choice"] is None
+    await books.pay("pay_2", invoice_id=None)
+    on_platform = await books.store.choose(SCOPE, PaymentId("pay_2"), Choice.RECORD_AGAIN, None, "ada")
+    assert on_platform == NotOffered(why="There is nothing to choose for this payment.")
+    assert await books.fetch("SELECT FROM sync.audit") == []
 
 
 async def test_a_choice_about_an_unknown_payment_is_refused(books: Books) -> None:

@@ -69,6 +69,13 @@ def test_post_anyway_makes_the_push_due_with_all_its_attempts() -> None:
     assert chosen(STOPPED, Choice.POST_ANYWAY) == Chosen(changed=replace(FRESH, choice=Choice.POST_ANYWAY, attempts=0))
 
 
+@pytest.mark.parametrize("reason", [Reason.REFUSED_BY_FRESHBOOKS, Reason.ATTEMPTS_EXHAUSTED])
+def test_trying_again_overrides_nothing_that_the_books_say(reason: Reason) -> None:
+    stopped = replace(STOPPED, reason=reason, choice=Choice.POST_ANYWAY)
+    assert chosen(stopped, Choice.RETRY) == Chosen(changed=replace(FRESH, choice=None, attempts=0))
+    assert "not offered" in refused(stopped, Choice.POST_ANYWAY)
+
+
 def test_settled_by_hand_names_the_freshbooks_payment() -> None:
     assert chosen(STOPPED, Choice.SETTLED_BY_HAND, named=700) == Chosen(
         changed=replace(FRESH, choice=Choice.SETTLED_BY_HAND, fb_payment_id=FbPaymentId(700))

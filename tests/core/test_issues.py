@@ -120,7 +120,7 @@ def test_every_kind_that_an_invoice_decides_is_a_standing_kind() -> None:
         ("split", IssueKind.AMOUNT_DIFFERS, "applied 60.00 USD", {"accept", "refund_in_ap"}),
         ("is this it", IssueKind.PUSH_STOPPED, "same amount", {"settled_by_hand", "not_this", "refund_in_ap"}),
         ("stranded", IssueKind.PUSH_STOPPED, "counts again", {"record_again", "refund_in_ap", "reopen"}),
-        ("refused", IssueKind.PUSH_STOPPED, "Invoice is locked.", {"post_anyway", "settled_by_hand", "refund_in_ap"}),
+        ("refused", IssueKind.PUSH_STOPPED, "Invoice is locked.", {"retry", "settled_by_hand", "refund_in_ap"}),
     ],
 )
 def test_an_issue_offers_what_its_rule_names(name: str, kind: IssueKind, words: str, actions: set[str]) -> None:

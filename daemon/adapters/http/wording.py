@@ -250,6 +250,7 @@ _ACTIONS = {
     Choice.POST_ANYWAY: Action(
         label="Record it anyway", meaning="What exceeds the invoice becomes a credit in FreshBooks."
     ),
+    Choice.RETRY: Action(label="Try again", meaning="FreshBooks is read again, and the payment recorded if it fits."),
     Choice.SETTLED_BY_HAND: Action(
         label="It is this payment", meaning="A payment in FreshBooks stands for it already."
     ),

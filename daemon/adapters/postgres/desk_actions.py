@@ -10,6 +10,7 @@ from daemon.adapters.postgres.pool import Bound, Conn, Source
 from daemon.adapters.postgres.pull_store import PullStore
 from daemon.adapters.postgres.push_changes import audit, notify
 from daemon.adapters.postgres.push_store import PushStore
+from daemon.core.choices import NotOffered
 from daemon.core.desk import IssueRow
 from daemon.core.exchange import Reread
 from daemon.core.invoice_rules import decide_unfreeze
@@ -83,10 +84,11 @@ class DeskActions(DeskStore):
         who: str,
         now: datetime,
         payment_id: PaymentId | None = None,
-    ) -> bool:
+    ) -> NotOffered | bool:
         """Take an action that the open issue offers, audited; False when it is closed, unknown or does not offer it.
 
-        `payment_id` is the payment that the record of a failed one is to stand for; else it is the issue's own.
+        NotOffered says why a choice fits the payment no more. `payment_id` is the payment that the record of a failed
+        one is to stand for; else it is the issue's own.
         """
         issue = await self.issue(partner_id, issue_id)
         if issue is None or issue.closed_at is not None or action not in issue.actions:
@@ -97,7 +99,10 @@ class DeskActions(DeskStore):
         if action in _CHOICES and kind in _ENTRY_KINDS:
             await self._entries.choose_entry(scope, EntryKind(kind), subject, _CHOICES[action], who)
         elif action in _CHOICES and kind == "payment":
-            await self._push.choose(scope, payment_id or PaymentId(subject), _CHOICES[action], fb_payment_id, who)
+            about = payment_id or PaymentId(subject)
+            refused = await self._push.choose(scope, about, _CHOICES[action], fb_payment_id, who)
+            if refused is not None:
+                return refused
         elif action == TAKE_FRESHBOOKS_VERSION:
             await self._unfreeze(scope, issue, who)
         elif action == READ_AGAIN:

@@ -67,6 +67,26 @@ async def change_pushes(connection: Conn, scope: Scope, pushes: Sequence[Push]) 
         )
 
 
+async def choose_push(connection: Conn, scope: Scope, push: Push) -> None:
+    """Store a push as a person's choice left it, and wake the supervisor; who is about to send it loses the claim."""
+    await connection.execute(
+        _SQL["choose"],
+        scope.partner_id,
+        push.payment_id,
+        push.generation,
+        push.state.value,
+        push.choice.value if push.choice else None,
+        push.reason.value if push.reason else None,
+        push.detail,
+        push.fb_payment_id,
+        list(push.candidates),
+        push.not_before,
+        push.checked_absent,
+        push.attempts,
+    )
+    await notify(connection, scope.partner_id, "push")
+
+
 async def open_pushes(connection: Conn, scope: Scope, pushes: Sequence[Push]) -> None:
     """Open new generations; one that is there already stays as it is (W2)."""
     if pushes:

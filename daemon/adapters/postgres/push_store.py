@@ -6,11 +6,12 @@ from daemon.adapters.postgres import queries
 from daemon.adapters.postgres.invoice_context import load_contexts
 from daemon.adapters.postgres.invoice_merge import merge_decisions
 from daemon.adapters.postgres.pool import Conn, Source
-from daemon.adapters.postgres.push_changes import OURSELVES, PAYMENT, audit, notify, store_push
+from daemon.adapters.postgres.push_changes import OURSELVES, PAYMENT, audit, choose_push, open_pushes, store_push
 from daemon.adapters.postgres.push_rows import push_of
-from daemon.adapters.postgres.reread_queue import queue_invoices
+from daemon.core.choices import NotOffered, apply_choice
 from daemon.core.errors import FenceLost
 from daemon.core.exchange import Claim, DecideInvoice, InvoiceRead
+from daemon.core.invoice_rules import decide_without_read
 from daemon.core.model import (
     Choice,
     FbPaymentId,
@@ -95,31 +96,42 @@ class PushStore:
 
     async def choose(
         self, scope: Scope, payment_id: PaymentId, choice: Choice, fb_payment_id: FbPaymentId | None, who: str
-    ) -> None:
-        """Store what a person decided, audited, make the push due and have its invoice decided anew.
+    ) -> NotOffered | None:
+        """Apply what a person chose, audited, and decide the invoice anew; tells why when it is not offered (W5, P8).
 
-        A push that is on its way or unknown is looked up first, whatever was chosen. Raises LookupError for an unknown
-        payment.
+        Only what the stored facts offer can be chosen, so a button of yesterday's page does nothing. One that is on its
+        way or unknown keeps its state and is looked up first. Raises LookupError for an unknown payment.
         """
         async with self._source.writing(scope.partner_id) as connection:
             row = await connection.fetchrow(_SQL["latest"], scope.partner_id, payment_id)
             if row is None:
                 raise LookupError(f"partner {scope.partner_id} has no payment {payment_id}")
-            await connection.execute(
-                _SQL["choose"], scope.partner_id, payment_id, row["generation"], choice.value, fb_payment_id
-            )
+            # One on an invoice made on the platform is on none of FreshBooks', and has nothing to be chosen.
+            invoice_id = InvoiceId(row["invoice_id"] or 0)
+            contexts = await load_contexts(connection, scope, [invoice_id])
+            chosen = apply_choice(contexts[invoice_id], payment_id, choice, fb_payment_id)
+            if isinstance(chosen, NotOffered):
+                return chosen
+            await choose_push(connection, scope, chosen.changed)
+            await open_pushes(connection, scope, [chosen.opened] if chosen.opened else [])
+            before, now = push_of(row), chosen.opened or chosen.changed
             await audit(
                 connection,
                 scope.partner_id,
                 who=who,
                 what=f"chose {choice.value}",
                 subject=f"payment/{payment_id}",
-                before={"choice": row["choice"], "state": row["state"], "reason": row["reason"]},
-                after={"choice": choice.value, "fb_payment_id": fb_payment_id},
+                before=_shown(before),
+                after={**_shown(now), "choice": choice.value, "fb_payment_id": fb_payment_id},
             )
-            if row["invoice_id"] is not None:
-                await queue_invoices(connection, scope, [InvoiceId(row["invoice_id"])], "platform")
-            await notify(connection, scope.partner_id, "push")
+            # The push that was just chosen about is part of what is decided.
+            contexts = await load_contexts(connection, scope, [invoice_id])
+            await merge_decisions(connection, scope, contexts, [InvoiceRead(id=invoice_id, decide=decide_without_read)])
+        return None
+
+
+def _shown(push: Push) -> dict[str, object]:
+    return {"generation": push.generation, "state": push.state, "reason": push.reason, "choice": push.choice}
 
 
 async def _audit_record(connection: Conn, claim: Claim, push: Push) -> None:

@@ -113,6 +113,7 @@ class Choice(enum.StrEnum):
     """What a person decided about a payment; a fact like any other, stored on its push."""
 
     POST_ANYWAY = "post_anyway"
+    RETRY = "retry"
     SETTLED_BY_HAND = "settled_by_hand"
     REFUND_IN_AP = "refund_in_ap"
     REOPEN = "reopen"

@@ -117,12 +117,13 @@ LIMIT 1
 FOR UPDATE
 
 -- name: choose
+-- What a person's choice makes of a push. The raised fence stops whoever is about to send it from what was so a moment
+-- ago; one that is on its way, or recorded, keeps its claim.
 UPDATE sync.push
-SET choice = $4, attempts = 0, checked_absent = CASE WHEN state IN ('sending', 'uncertain') THEN checked_absent ELSE 0 END,
-    fb_payment_id = coalesce($5, fb_payment_id),
-    state = CASE state WHEN 'needs_person' THEN 'ready' ELSE state END,
-    not_before = CASE WHEN state IN ('needs_person', 'waiting', 'ready') THEN sync.at_once() ELSE not_before END,
-    updated_at = now()
+SET fence = CASE WHEN state IN ('ready', 'waiting', 'needs_person') THEN fence + 1 ELSE fence END,
+    deadline_at = CASE WHEN state IN ('ready', 'waiting', 'needs_person') THEN NULL ELSE deadline_at END,
+    state = $4, choice = $5, reason = $6, detail = $7, fb_payment_id = $8, candidates = $9, not_before = $10,
+    checked_absent = $11, attempts = $12, updated_at = now()
 WHERE partner_id = $1 AND kind = 'payment' AND subject = $2 AND generation = $3
 
 -- name: choose_entry
