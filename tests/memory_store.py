@@ -278,6 +278,8 @@ class MemoryStore(MemoryEntries):
             books.pushes[push.payment_id, push.generation] = stored
             if decide is not None:
                 self._decide(books, claim.invoice_id, decide)
+            if push.state is PushState.DONE:
+                self._ask_invoice(books, claim.invoice_id, "pushed")
             self.follow_records(claim.scope.partner_id)
 
     async def begin_send(self, claim: Claim, deadline_at: datetime) -> Push:

@@ -11,7 +11,8 @@ import asyncpg
 import msgspec
 from typing_extensions import override
 
-from daemon.actors.limiter import Limiter, Line
+from daemon.actors.crash_points import Reached, pass_by
+from daemon.actors.limiter import Limiter, Limiters, Line
 from daemon.actors.pull import reread_objects, settle_snapshot
 from daemon.actors.push import push_next
 from daemon.actors.world import World
@@ -48,7 +49,14 @@ from daemon.sandbox.sandbox import Sandbox
 PARTNER = PartnerId("acme")
 WHO = "ada@acme.example"
 UNPACED = RatePolicy(calls_per_window=10**9, creates_per_window=10**9, burst=10**6)
-PATIENCE = PushPolicy(post_timeout=timedelta(seconds=5))
+PATIENCE = PushPolicy(
+    post_timeout=timedelta(seconds=5),
+    lookup_margin=timedelta(seconds=1),
+    lookup_again_after=timedelta(seconds=2),
+    waiting_interval=timedelta(seconds=10),
+)
+STEP = timedelta(seconds=12)
+"""Longer than anything waits under this policy; short enough that a module's tests fit into one token's life."""
 
 
 class SteppedClock(SystemClock):
@@ -82,6 +90,19 @@ class Notes:
         return lambda *_, **__: self.facts.append(name)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """All that a worker needs to reach one partner's rows and books; it can be handed to another process."""
+
+    dsn: str
+    base_url: str
+    account_id: str
+    business_uuid: str
+    token: str
+    policy: PushPolicy
+    ahead: timedelta = timedelta(0)
+
+
 @dataclass(slots=True, kw_only=True)
 class PushStage:
     """One connected partner, its books, and what the platform and people do."""
@@ -92,6 +113,7 @@ class PushStage:
     world: World
     line: Line
     scope: Scope
+    reach: Reach
     policy: PushPolicy = PATIENCE
 
     @property
@@ -176,17 +198,7 @@ class PushStage:
 
     async def push(self) -> None:
         """Work on everything that is due now, as the push lane does, however often FreshBooks fails."""
-        for _ in range(40):
-            now = self.clock.now()
-            try:
-                told = await push_next(
-                    self.world, self.line, PushNext(scope=self.scope, timezone="America/New_York"), self.policy
-                )
-            except FreshBooksUnavailable:
-                continue
-            if told.next_at is None or told.next_at > now:
-                return
-        raise AssertionError("the push lane never came to rest")
+        await push_all(self.world, self.line, self.scope, self.policy)
 
     async def read(self, invoice_id: InvoiceId) -> None:
         """Read an invoice with its payments, as the pull lane does."""
@@ -199,7 +211,7 @@ class PushStage:
                 await self.read(invoice_id)
             await reread_objects(self.world, self.line, RereadObjects(scope=self.scope), PullPolicy())
             await self.push()
-            self.clock.ahead += timedelta(minutes=1)
+            self.clock.ahead += STEP
         await reread_objects(self.world, self.line, RereadObjects(scope=self.scope), PullPolicy())
 
     # ---- what a person does and sees ---------------------------------------------------------------------------------
@@ -240,8 +252,54 @@ class PushStage:
         return push_of(row)
 
 
+async def push_all(world: World, line: Line, scope: Scope, policy: PushPolicy) -> None:
+    """Work as the push lane does until nothing is due."""
+    for _ in range(40):
+        now = world.clock.now()
+        try:
+            told = await push_next(world, line, PushNext(scope=scope, timezone="America/New_York"), policy)
+        except FreshBooksUnavailable:
+            continue
+        if told.next_at is None or told.next_at > now:
+            return
+    raise AssertionError("the push lane never came to rest")
+
+
 def _rules(action: dict[str, Any], rule: dict[str, Any]) -> list[RuleSpec]:
     return [msgspec.convert({"action": action, **rule}, RuleSpec)] if action else []
+
+
+@asynccontextmanager
+async def reached_world(
+    reach: Reach, clock: SteppedClock, reached: Reached = pass_by
+) -> AsyncIterator[tuple[World, Line, Pool]]:
+    """Open the real adapters on a partner's rows and books."""
+    async with Pool.open(reach.dsn) as pool, open_session() as session:
+
+        async def give() -> str:
+            return reach.token
+
+        timeout = reach.policy.post_timeout
+        account = FreshBooksAccount(
+            caller=Caller(session=session, base_url=reach.base_url, user_agent="test", timeout=timeout),
+            account_id=AccountId(reach.account_id),
+            business_uuid=reach.business_uuid,
+            token=give,
+            now=clock.now,
+            post_timeout=timeout,
+        )
+        world = World(
+            clock=clock,
+            store=PostgresStore(pool, clock.sleep),
+            tokens=cast("Any", None),
+            telemetry=Notes(),
+            limiters=Limiters(clock),
+            account=lambda _: account,
+            doorbell=cast("Any", None),
+            callbacks=cast("Any", None),
+            reached=reached,
+        )
+        yield world, Line(PARTNER, account, Limiter(clock, UNPACED), world.telemetry), pool
 
 
 @asynccontextmanager
@@ -251,48 +309,34 @@ async def push_stage(dsn: str, *, policy: PushPolicy = PATIENCE, **switches: obj
     options = SandboxOptions(
         invoices=(0,), webhooks=False, rate_limits=RateLimits(calls=0, creates=0), switches=tuple(switches.items())
     )
-    async with (
-        running(options, Sandbox(options, clock=_BooksClock(clock))) as started,
-        Pool.open(dsn) as pool,
-        open_session() as session,
-    ):
+    async with running(options, Sandbox(options, clock=_BooksClock(clock))) as started:
         own = started.greeting["accounts"][0]
-        account_id = AccountId(own["account_id"])
-        token = started.greeting["access_token"]
-
-        async def give() -> str:
-            return str(token)
-
-        account = FreshBooksAccount(
-            caller=Caller(session=session, base_url=started.base_url, user_agent="test", timeout=policy.post_timeout),
-            account_id=account_id,
+        reach = Reach(
+            dsn=dsn,
+            base_url=started.base_url,
+            account_id=own["account_id"],
             business_uuid=own["business_uuid"],
-            token=give,
-            now=clock.now,
-            post_timeout=policy.post_timeout,
-        )
-        world = World(
-            clock=clock,
-            store=PostgresStore(pool, clock.sleep),
-            tokens=cast("Any", None),
-            telemetry=Notes(),
-            account=lambda _: account,
-            doorbell=cast("Any", None),
-            callbacks=cast("Any", None),
-        )
-        async with pool.connection() as connection:
-            await connection.execute("INSERT INTO platform.partner (partner_id, name) VALUES ($1, 'Acme IT')", PARTNER)
-            await connection.execute(
-                "INSERT INTO sync.connection (partner_id, status, account_id) VALUES ($1, 'connected', $2)",
-                PARTNER,
-                account_id,
-            )
-        yield PushStage(
-            clock=clock,
-            sandbox=started.sandbox,
-            pool=pool,
-            world=world,
-            line=Line(PARTNER, account, Limiter(clock, UNPACED), world.telemetry),
-            scope=Scope(partner_id=PARTNER, account_id=account_id),
+            token=started.greeting["access_token"],
             policy=policy,
         )
+        async with reached_world(reach, clock) as (world, line, pool):
+            scope = Scope(partner_id=PARTNER, account_id=AccountId(reach.account_id))
+            async with pool.connection() as connection:
+                await connection.execute(
+                    "INSERT INTO platform.partner (partner_id, name) VALUES ($1, 'Acme IT')", PARTNER
+                )
+                await connection.execute(
+                    "INSERT INTO sync.connection (partner_id, status, account_id) VALUES ($1, 'connected', $2)",
+                    PARTNER,
+                    scope.account_id,
+                )
+            yield PushStage(
+                clock=clock,
+                sandbox=started.sandbox,
+                pool=pool,
+                world=world,
+                line=line,
+                scope=scope,
+                reach=reach,
+                policy=policy,
+            )

@@ -10,9 +10,9 @@ from daemon.actors.ports import Accounting
 from daemon.actors.pull import read_snapshot
 from daemon.actors.world import World
 from daemon.core.errors import FreshBooksNotFound
-from daemon.core.exchange import Claim, DecideInvoice, PaymentDraft, Reread
+from daemon.core.exchange import Claim, DecideInvoice, PaymentDraft
 from daemon.core.invoice_rules import decide_snapshot, decide_without_read
-from daemon.core.model import CustomerId, FbPayment, Push, PushState, Resource
+from daemon.core.model import CustomerId, FbPayment, Push, PushState
 from daemon.core.payment_rules import (
     Absent,
     Failure,
@@ -115,12 +115,7 @@ class PaymentErrand:
         await self._record(push, decide_without_read)
 
     async def _record(self, push: Push, decide: DecideInvoice) -> None:
-        """Store and decide in one transaction, then ask for a fresh look at the invoice."""
-        now = self._now()
         await self._world.store.record(self._claim, push, decide)
-        if push.state is PushState.DONE:
-            reread = Reread(resource=Resource.INVOICES, id=self._claim.invoice_id, reason="pushed", due_at=now)
-            await self._world.store.ask_reread(self._claim.scope, [reread])
 
     async def give_back(self, push: Push) -> None:
         """End the claim; nothing was decided. Others go first, so that one unreadable invoice holds up no other."""

@@ -111,7 +111,10 @@ class PushStore(Protocol):
         ...
 
     async def record(self, claim: Claim, push: Push, decide: DecideInvoice | None = None) -> None:
-        """Store what became of a claimed push and, with `decide`, what it does to its invoice, in one transaction."""
+        """Store what became of a claimed push and, with `decide`, what it does to its invoice, in one transaction.
+
+        What is done asks for a fresh look at its invoice.
+        """
         ...
 
     async def begin_send(self, claim: Claim, deadline_at: datetime) -> Push:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from daemon.actors.callbacks import Callbacks, Doorbell
+from daemon.actors.crash_points import Reached, pass_by
 from daemon.actors.limiter import Limiters
 from daemon.actors.ports import Accounting, Clock, Telemetry, Tokens
 from daemon.actors.store_ports import Store
@@ -12,7 +13,10 @@ from daemon.core.state import Connection
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """The ports, and how to reach one partner's FreshBooks account and its callbacks."""
+    """The ports, and how to reach one partner's FreshBooks account and its callbacks.
+
+    `reached` is told of the write-back path's crash points: only tests listen.
+    """
 
     clock: Clock
     store: Store
@@ -22,3 +26,4 @@ class World:
     account: Callable[[Connection], Accounting]
     doorbell: Doorbell
     callbacks: Callable[[Connection], Callbacks]
+    reached: Reached = pass_by

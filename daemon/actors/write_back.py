@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Generic, Protocol
 
+from daemon.actors.crash_points import CrashPoint
 from daemon.actors.limiter import Line
 from daemon.actors.ports import Accounting
 from daemon.actors.world import World
@@ -71,6 +72,7 @@ class WriteBack(Generic[PushT]):
     async def run(self, push: PushT) -> None:
         """Look up what may have landed, check the books, and post."""
         errand = self._errand
+        self._world.reached(CrashPoint.CLAIMED)
         if push.state is PushState.SENDING:
             # The sender died or was cut off between the request and its record.
             push = errand.failed(push, Failure.MAYBE_LANDED)
@@ -81,7 +83,7 @@ class WriteBack(Generic[PushT]):
             if told is None:
                 await errand.give_back(push)
                 raise
-            await errand.record(told)
+            await self._record(told)
         except (FreshBooksUnavailable, AuthorizationExpired):
             await errand.give_back(push)
             raise
@@ -93,29 +95,42 @@ class WriteBack(Generic[PushT]):
         if push.claimed_at is not None:
             found = await self._errand.look_up(push)
             if found is not None:
-                await self._errand.record(found)
+                await self._record(found)
                 return False
-        return await self._errand.prepare(push)
+            self._world.reached(CrashPoint.LOOKED_UP)
+        ready = await self._errand.prepare(push)
+        self._world.reached(CrashPoint.CHECKED if ready else CrashPoint.STORED)
+        return ready
 
     async def _send(self) -> None:
         """Fence, post once, and store whatever came of it."""
         errand = self._errand
         push = await errand.begin(self._world.clock.now() + 2 * self._policy.post_timeout)
+        self._world.reached(CrashPoint.FENCED)
         try:
             posted = await self._line.create(lambda books: errand.create(books, push, self._may_send))
         except AuthorizationExpired as error:
-            await errand.record(errand.failed(push, Failure.UNSENT, error))
+            await self._record(errand.failed(push, Failure.UNSENT, error))
             raise
         except FreshBooksRefused as error:
-            await errand.record(errand.failed(push, Failure.REFUSED, error))
+            await self._record(errand.failed(push, Failure.REFUSED, error))
         except FreshBooksUnavailable as error:
             unsent = error.unsent or error.throttled
-            await errand.record(errand.failed(push, Failure.UNSENT if unsent else Failure.MAYBE_LANDED, error))
+            await self._record(errand.failed(push, Failure.UNSENT if unsent else Failure.MAYBE_LANDED, error))
         except FreshBooksAnswerInvalid as error:
-            await errand.record(errand.failed(push, Failure.MAYBE_LANDED, error))
+            await self._record(errand.failed(push, Failure.MAYBE_LANDED, error))
         else:
-            await errand.record(posted)
+            await self._record(posted)
             errand.recorded()
 
+    async def _record(self, push: PushT) -> None:
+        self._world.reached(CrashPoint.KNOWN)
+        await self._errand.record(push)
+        self._world.reached(CrashPoint.STORED)
+
     def _may_send(self) -> bool:
-        return self._world.clock.now() < self._send_before
+        """Tell, at the last moment before the first byte, whether this claim may still send."""
+        in_time = self._world.clock.now() < self._send_before
+        if in_time:
+            self._world.reached(CrashPoint.AT_THE_SOCKET)
+        return in_time

@@ -1,5 +1,6 @@
 """Makes every part that stands on an open Postgres, and hands each what it needs."""
 
+import os
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -14,6 +15,7 @@ from structlog.stdlib import BoundLogger
 from daemon.actors.account_setup import AccountSetup
 from daemon.actors.callbacks import Doorbell
 from daemon.actors.consent import ConsentFlow
+from daemon.actors.crash_points import Reached
 from daemon.actors.limiter import Limiters
 from daemon.actors.ports import Clock
 from daemon.actors.root import RootSupervisor
@@ -41,6 +43,7 @@ from daemon.adapters.postgres.session_store import SessionStore
 from daemon.adapters.postgres.store import PostgresStore
 from daemon.adapters.postgres.token_store import TokenStore
 from daemon.app.books import PartnerBooks
+from daemon.app.crashing import crash_points
 from daemon.app.keys import LiveKeys, key_ring, require_keys
 from daemon.app.launch import Launch
 from daemon.app.reload import Reloadable
@@ -69,9 +72,10 @@ async def wired(
 ) -> AsyncIterator[Parts]:
     """Open what must be closed again, and make the rest; `policy` tells the one in force.
 
-    Raises SettingsError for encryption keys that do not open what is stored, StoreUnavailable.
+    Raises SettingsError for encryption keys that do not open what is stored, StartRefused, StoreUnavailable.
     """
     settings = launch.settings
+    reached = crash_points(os.environ, settings.freshbooks.api_url)
     tracing = [trace_freshbooks(metrics, clock.monotonic)]
     async with (
         Pool.open(dsn, _limits(settings)) as pool,
@@ -88,7 +92,7 @@ async def wired(
             user_agent=USER_AGENT,
             api_version=settings.freshbooks.api_version,
         )
-        yield _Workshop(launch, pool, caller, LiveKeys(ring), policy, clock, metrics, log).parts()
+        yield _Workshop(launch, pool, caller, LiveKeys(ring), policy, clock, metrics, log, reached).parts()
 
 
 @dataclass(slots=True)
@@ -103,6 +107,7 @@ class _Workshop:
     clock: Clock
     metrics: Metrics
     log: BoundLogger
+    reached: Reached
 
     def parts(self) -> Parts:
         """Make everything."""
@@ -135,6 +140,7 @@ class _Workshop:
             account=account,
             doorbell=doorbell,
             callbacks=lambda connection: FreshBooksCallbacks(account=account(connection)),
+            reached=self.reached,
         )
         root = RootSupervisor(world, self.policy())
         link_keys = by_id(settings.public.link_keys)

@@ -8,6 +8,7 @@ from daemon.adapters.postgres.invoice_merge import merge_decisions
 from daemon.adapters.postgres.pool import Conn, Source
 from daemon.adapters.postgres.push_changes import OURSELVES, PAYMENT, audit, choose_push, open_pushes, store_push
 from daemon.adapters.postgres.push_rows import push_of
+from daemon.adapters.postgres.reread_queue import queue_invoices
 from daemon.core.choices import NotOffered, apply_choice
 from daemon.core.errors import FenceLost
 from daemon.core.exchange import Claim, DecideInvoice, InvoiceRead
@@ -83,7 +84,8 @@ class PushStore:
     async def record(self, claim: Claim, push: Push, decide: DecideInvoice | None = None) -> None:
         """Store what became of a claimed push and, with `decide`, what it does to its invoice, in one transaction.
 
-        Ends the claim, except in state `sending`. A choice that a person made meanwhile stands. Raises FenceLost.
+        Ends the claim, except in state `sending`. A choice that a person made meanwhile stands. What is done asks for a
+        fresh look at its invoice. Raises FenceLost.
         """
         async with self._source.writing(claim.scope.partner_id) as connection:
             await store_push(connection, claim, push)
@@ -93,6 +95,8 @@ class PushStore:
                 contexts = await load_contexts(connection, claim.scope, [claim.invoice_id])
                 read = InvoiceRead(id=claim.invoice_id, decide=decide)
                 await merge_decisions(connection, claim.scope, contexts, [read])
+            if push.state is PushState.DONE:
+                await queue_invoices(connection, claim.scope, [claim.invoice_id], "pushed")
 
     async def choose(
         self, scope: Scope, payment_id: PaymentId, choice: Choice, fb_payment_id: FbPaymentId | None, who: str
