@@ -1,7 +1,7 @@
 """One partner's gate to FreshBooks: who waits for the budget, served by priority."""
 
 import heapq
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from typing import TypeVar
@@ -13,6 +13,7 @@ from daemon.core.errors import FreshBooksUnavailable
 from daemon.core.model import PartnerId
 from daemon.core.policy import RatePolicy
 from daemon.core.rate_limit import Priority, new_budget, retuned, take, throttled, wait_for
+from daemon.core.usage import Shares, Usage, counted, shares
 
 T = TypeVar("T")
 
@@ -30,7 +31,9 @@ class Limiter:
 
     def __init__(self, clock: Clock, policy: RatePolicy) -> None:
         self._clock = clock
+        self._policy = policy
         self._budget = new_budget(policy, clock.monotonic())
+        self._usage = Usage()
         self._waiting: list[_Waiter] = []
         self._turns = count()
 
@@ -53,7 +56,12 @@ class Limiter:
 
     def retune(self, policy: RatePolicy) -> None:
         """Apply a reloaded rate at once; what was drawn stays drawn."""
+        self._policy = policy
         self._budget = retuned(self._budget, policy, self._clock.monotonic())
+
+    def shares(self) -> Shares:
+        """Tell how much of the budgets is in use."""
+        return shares(self._usage, self._policy, self._clock.monotonic())
 
     def _grant(self) -> float:
         """Let everyone through who may go now; tell how long the next one has to wait."""
@@ -65,6 +73,7 @@ class Limiter:
                 soonest = min(soonest, wait)
                 continue
             self._budget, _ = take(self._budget, now, create=waiter.create)
+            self._usage = counted(self._usage, self._policy, now, create=waiter.create)
             waiter.granted.set()
         self._waiting = [waiter for waiter in self._waiting if not waiter.granted.is_set()]
         heapq.heapify(self._waiting)
@@ -92,6 +101,10 @@ class Limiters:
         if gate is None:
             gate = self._gates[partner_id] = Limiter(self._clock, policy)
         return gate
+
+    def shares(self) -> Mapping[PartnerId, Shares]:
+        """Tell how much of its budgets every partner uses."""
+        return {partner_id: gate.shares() for partner_id, gate in self._gates.items()}
 
     def forget(self, partner_id: PartnerId) -> None:
         """Give up the gate of a partner who is gone."""

@@ -1,6 +1,7 @@
 """The root supervisor: one child per partner, restarted with backoff, parked when beyond help, retuned on reload."""
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -15,6 +16,7 @@ from daemon.core.model import PartnerId
 from daemon.core.policy import Policy
 from daemon.core.reconcile import plan
 from daemon.core.state import State
+from daemon.core.usage import Shares
 
 RESTARTS_MAX = 5
 """So many crashes within RESTART_WINDOW are more than bad luck: the child is parked (restart intensity)."""
@@ -70,6 +72,10 @@ class RootSupervisor:
             ChildView(partner_id=partner_id, state=child.supervisor.state, parked=child.parked)
             for partner_id, child in sorted(self._children.items())
         )
+
+    def budgets(self) -> Mapping[PartnerId, Shares]:
+        """Tell how much of its budgets at FreshBooks every partner uses."""
+        return self._world.limiters.shares()
 
     def stalled(self) -> tuple[PartnerId, ...]:
         """Name the partners whose supervisors hang: a fault of ours that only a fresh process is sure to mend."""

@@ -15,6 +15,7 @@ from daemon.adapters.http.internal import build_internal_app
 from daemon.adapters.http.public import RUNNER_LIMITS
 from daemon.adapters.metrics import Metrics
 from daemon.adapters.systemd import SystemdNotifier, inherited_sockets
+from daemon.app.board import FleetBoard
 from daemon.app.database import Database, bring_up_to_date, opened_database, require_schema
 from daemon.app.errors import PartLost
 from daemon.app.health import DaemonHealth, Phase
@@ -39,6 +40,7 @@ class Daemon:
         self._metrics = Metrics(CollectorRegistry(), partner_series=launch.settings.internal.partner_series)
         self._heartbeat = Heartbeat(self._clock, self._notifier, self._metrics.event_loop_lag.observe)
         self._health = DaemonHealth(self._clock, self._heartbeat)
+        self._board = FleetBoard(self._clock)
         self._reloader = Reloader(
             launch.settings,
             launch.load,
@@ -81,7 +83,7 @@ class Daemon:
             self._notifier.close()
 
     async def _run_on(self, internal: Sequence[socket.socket], public: Sequence[socket.socket]) -> None:
-        app = build_internal_app(self._health, self._metrics.registry)
+        app = build_internal_app(self._health, self._metrics.registry, self._board)
         async with anyio.create_task_group() as watchers:
             watchers.start_soon(self._heartbeat.run)
             async with self._listening("internal", app, internal), self._opened(watchers) as parts:
@@ -101,6 +103,7 @@ class Daemon:
                 async with parts as made:
                     self._health.watch_postgres(made.fleet.ping)
                     self._heartbeat.watch(made.root.stalled)
+                    self._board.watch(made.root)
                     yield made
 
     @contextmanager
@@ -177,6 +180,8 @@ class Daemon:
         return FleetSampler(parts.fleet, self._metrics, self._tell_fleet, self._clock, self._log)
 
     def _tell_fleet(self, rows: Sequence[FleetRow]) -> None:
+        self._board.sampled(rows)
+        self._metrics.set_budgets(self._board.seen().shares.values())
         if self._health.phase is Phase.RUNNING:
             refused = self._health.settings_refused
             self._notifier.status(describe(rows) + (f"; settings {refused}" if refused else ""))

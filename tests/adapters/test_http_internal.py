@@ -1,5 +1,6 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
@@ -7,6 +8,7 @@ import pytest
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter
 
+from daemon.adapters.http.fleet_page import FleetSeen
 from daemon.adapters.http.internal import Check, build_internal_app
 
 
@@ -24,9 +26,16 @@ class Told:
         return self.checks
 
 
+class Nobody:
+    """A fleet without partners."""
+
+    def seen(self) -> FleetSeen:
+        return FleetSeen(now=datetime(2026, 1, 5, tzinfo=UTC))
+
+
 @asynccontextmanager
 async def _client(health: Told, registry: CollectorRegistry, place: Path) -> AsyncIterator[aiohttp.ClientSession]:
-    runner = web.AppRunner(build_internal_app(health, registry), access_log=None)
+    runner = web.AppRunner(build_internal_app(health, registry, Nobody()), access_log=None)
     await runner.setup()
     try:
         await web.UnixSite(runner, str(place / "internal.sock")).start()

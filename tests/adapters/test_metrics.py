@@ -23,6 +23,7 @@ from daemon.core.effects import LaneEffect
 from daemon.core.fleet import FleetRow
 from daemon.core.model import IssueKind, PartnerId
 from daemon.core.state import ConnectionStatus
+from daemon.core.usage import Shares
 from tests.requirements import needs_prometheus
 
 ROOT = Path(__file__).parents[2]
@@ -152,6 +153,14 @@ def test_the_fleet_s_figures_are_points_in_time_and_counts(metrics: Metrics) -> 
     assert value(metrics, "syncd_partner_backfill_progress_ratio", partner="acme") == 0.4
     assert value(metrics, "syncd_open_issues", kind="overpaid") == 3
     assert value(metrics, "syncd_fleet_sample_timestamp_seconds") == NOW.timestamp()
+
+
+def test_the_busiest_partner_s_use_of_freshbooks_budgets_shows(metrics: Metrics) -> None:
+    metrics.set_budgets([Shares(calls=0.2, creates=0.9), Shares(calls=0.5)])
+    assert value(metrics, "syncd_rate_budget_used_ratio", budget="calls") == 0.5
+    assert value(metrics, "syncd_rate_budget_used_ratio", budget="creates") == 0.9
+    metrics.set_budgets([])
+    assert value(metrics, "syncd_rate_budget_used_ratio", budget="calls") == 0
 
 
 def test_a_settled_issue_leaves_the_count(metrics: Metrics) -> None:

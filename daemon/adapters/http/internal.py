@@ -1,4 +1,4 @@
-"""The internal listener, for the service manager and Prometheus: liveness, readiness and metrics, and no secret."""
+"""The internal listener, for operators, the service manager and Prometheus: health, metrics, the fleet; no secret."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,6 +7,9 @@ from typing import Protocol
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
+
+from daemon.adapters.http import fleet_page
+from daemon.adapters.http.fleet_page import BOARD, Board
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,12 +39,13 @@ REGISTRY = web.AppKey("registry", CollectorRegistry)
 routes = web.RouteTableDef()
 
 
-def build_internal_app(health: Health, registry: CollectorRegistry) -> web.Application:
-    """Make the internal listener's application: `/livez`, `/readyz[?verbose]`, `/metrics`."""
+def build_internal_app(health: Health, registry: CollectorRegistry, board: Board) -> web.Application:
+    """Make the internal listener's application: `/livez`, `/readyz[?verbose]`, `/metrics`, `/fleet`."""
     app = web.Application(client_max_size=1024)
     app[HEALTH] = health
     app[REGISTRY] = registry
-    app.add_routes(routes)
+    app[BOARD] = board
+    app.add_routes([*routes, *fleet_page.routes])
     return app
 
 

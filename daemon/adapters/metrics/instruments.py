@@ -6,7 +6,7 @@ five gauges and on nothing else; its series go when the partner goes.
 
 import platform
 from collections import Counter as Tally
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from importlib.metadata import version
 from typing import Final
@@ -25,6 +25,7 @@ from prometheus_client import (
 from daemon.core.fleet import FleetRow
 from daemon.core.model import IssueKind, Resource
 from daemon.core.state import Lane
+from daemon.core.usage import Shares
 
 STATES: Final = ("not_connected", "pending", "connected", "reconnect_needed", "stopped")
 LANES: Final = (*(lane.value for lane in Lane), "store", "reread", "callbacks", "reconcile")
@@ -143,6 +144,11 @@ class Metrics:
         for kind in IssueKind:
             self.open_issues.labels(kind.value).set(issues[kind])
 
+    def set_budgets(self, shares: Collection[Shares]) -> None:
+        """Show the busiest partner's use of FreshBooks' budgets."""
+        self.rate_budget_used.labels("calls").set(max((each.calls for each in shares), default=0.0))
+        self.rate_budget_used.labels("creates").set(max((each.creates for each in shares), default=0.0))
+
     def remove_partner(self, partner_id: str) -> None:
         """Drop a partner's series."""
         self._state_of.pop(partner_id, None)
@@ -208,6 +214,13 @@ class Metrics:
         self.freshbooks_request_duration = self._histogram(
             "freshbooks_request_duration_seconds", "How long FreshBooks took to answer.", _CALL_BUCKETS, "method"
         )
+        self.rate_budget_used = self._gauge(
+            "rate_budget_used_ratio",
+            "How much of FreshBooks' budget the busiest partner uses; 1 is all that FreshBooks allows.",
+            "budget",
+        )
+        for budget in ("calls", "creates"):
+            self.rate_budget_used.labels(budget)
         self.throttled = self._counter(
             "freshbooks_throttled", "Answers by which FreshBooks asked for fewer calls (429)."
         )
