@@ -155,6 +155,11 @@ class Line:
             raise
 
     @property
+    def partner_id(self) -> PartnerId:
+        """Whose line it is."""
+        return self._partner_id
+
+    @property
     def decoder(self) -> Accounting:
         """The account itself, for what costs no call: decoding."""
         return self._accounting

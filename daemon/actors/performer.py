@@ -26,6 +26,7 @@ from daemon.core.errors import (
     FreshBooksRefused,
     FreshBooksUnavailable,
     KeyMissing,
+    StoreUnavailable,
 )
 from daemon.core.model import PartnerId
 from daemon.core.policy import Policy
@@ -48,6 +49,9 @@ class Performer:
         world = self._world
         match effect:
             case RefreshToken():
+                # A refresh token works once: of two processes, only the one whose partner it is may spend it.
+                if not world.holds(self._partner_id):
+                    raise StoreUnavailable("the partner's lease is not held now: its token is not refreshed")
                 return events.TokenRefreshed(expires_at=await world.tokens.refresh(self._partner_id))
             case RevokeToken():
                 return await self._revoke(effect, connection)

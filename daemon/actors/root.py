@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 import anyio
 from anyio.abc import TaskGroup, TaskStatus
 
+from daemon.actors.ownership import Ownership, SoleOwner
 from daemon.actors.supervisor import Supervisor
 from daemon.actors.world import World
 from daemon.core.backoff import backoff_delay
-from daemon.core.errors import StoreUnavailable
+from daemon.core.errors import LeaseLost, StoreUnavailable
 from daemon.core.model import PartnerId
 from daemon.core.policy import Policy
 from daemon.core.reconcile import plan
@@ -21,17 +22,19 @@ from daemon.core.usage import Shares
 RESTARTS_MAX = 5
 """So many crashes within RESTART_WINDOW are more than bad luck: the child is parked (restart intensity)."""
 RESTART_WINDOW = timedelta(minutes=10)
-RECONCILE_INTERVAL = timedelta(minutes=1)
 LISTEN_RETRY = timedelta(seconds=1)
 STALLED_AFTER = timedelta(minutes=3)
 """A supervisor that should have moved so long ago hangs: longer than any statement Postgres is given time for."""
 SPREAD_PER_PARTNER = timedelta(milliseconds=10)
 SPREAD_MAX = timedelta(minutes=3)
+LEAVE_MAX_S = 2.0
+"""A stop waits no longer than this for the others to be told; they notice by themselves a little later."""
 
 
 @dataclass(slots=True, kw_only=True)
 class _Child:
     supervisor: Supervisor
+    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     crashes: deque[datetime] = field(default_factory=deque)
     parked: str | None = None
 
@@ -48,21 +51,33 @@ class ChildView:
 class RootSupervisor:
     """Keeps one supervisor per connected partner running; a failing child never takes another one down."""
 
-    def __init__(self, world: World, policy: Policy) -> None:
+    def __init__(self, world: World, policy: Policy, ownership: Ownership | None = None) -> None:
         self._world = world
         self._policy = policy
+        self._ownership = ownership or SoleOwner(world.store, world.clock, world.telemetry)
         self._children: dict[PartnerId, _Child] = {}
         self._draining = False
         self._stop = anyio.Event()
 
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
-        """Start a child per partner, report ready, then follow wakes and reconcile until drained."""
+        """Start a child for each partner that is ours, report ready, then follow wakes and ownership until drained."""
+        try:
+            await self._ownership.start()
+            async with anyio.create_task_group() as keeper:
+                keeper.start_soon(self._ownership.run)
+                await self._run_children(task_status)
+                keeper.cancel_scope.cancel()
+        finally:
+            with anyio.move_on_after(LEAVE_MAX_S, shield=True):
+                await self._ownership.leave()
+
+    async def _run_children(self, task_status: TaskStatus[None]) -> None:
         async with anyio.create_task_group() as group:
-            await self._reconcile(group, first=True)
+            self._reconcile(group)
             task_status.started()
             async with anyio.create_task_group() as watchers:
                 watchers.start_soon(self._follow_wakes, group)
-                watchers.start_soon(self._reconcile_regularly, group)
+                watchers.start_soon(self._follow_ownership, group)
                 await self._stop.wait()
                 watchers.cancel_scope.cancel()
 
@@ -94,41 +109,67 @@ class RootSupervisor:
     def drain(self) -> None:
         """Let effects in flight finish and start no more; `run` returns once all children have ended."""
         self._draining = True
+        self._ownership.resign()
         for child in self._children.values():
             child.supervisor.drain()
         self._stop.set()
 
     # ---- children ----------------------------------------------------------------------------------------------------
 
-    async def _reconcile(self, group: TaskGroup, *, first: bool = False) -> None:
-        desired = frozenset(await self._world.store.partners())
+    async def _follow_ownership(self, group: TaskGroup) -> None:
+        while True:
+            await self._ownership.changed()
+            self._reconcile(group)
+
+    def _reconcile(self, group: TaskGroup) -> None:
+        """Start who became ours; let who is given back finish, and cut off who was lost."""
         running = {partner_id: child.supervisor.policy for partner_id, child in self._children.items()}
-        starts = plan(desired, running, self._policy).starts
-        spread = min(SPREAD_PER_PARTNER * len(starts), SPREAD_MAX) if first else timedelta(0)
-        for partner_id in sorted(starts):
+        found = plan(self._ownership.wanted(), running, self._policy)
+        held = self._ownership.held()
+        for partner_id in found.stops:
+            child = self._children[partner_id]
+            if child.parked is not None:
+                self._end(partner_id)
+            elif partner_id in held:
+                child.supervisor.drain()
+            else:
+                child.scope.cancel()
+        # The more there are, the further their first deadlines lie apart.
+        count = len(running) + len(found.starts)
+        spread = min(SPREAD_PER_PARTNER * count, SPREAD_MAX) if len(found.starts) > 1 else timedelta(0)
+        for partner_id in sorted(found.starts):
             self._start(partner_id, group, spread)
 
     def _start(self, partner_id: PartnerId, group: TaskGroup, spread: timedelta) -> None:
         if self._draining:
             return
-        self._children[partner_id] = _Child(supervisor=Supervisor(partner_id, self._world, self._policy))
-        group.start_soon(self._supervise, partner_id, spread)
+        child = self._children[partner_id] = _Child(supervisor=Supervisor(partner_id, self._world, self._policy))
+        group.start_soon(self._supervise, child, partner_id, spread)
 
-    async def _supervise(self, partner_id: PartnerId, spread: timedelta) -> None:
+    async def _supervise(self, child: _Child, partner_id: PartnerId, spread: timedelta) -> None:
         """Run a child for as long as it is wanted: one_for_one, with restart intensity."""
-        child = self._children[partner_id]
-        while True:
-            try:
-                await child.supervisor.run(spread)
-            except Exception as error:  # noqa: BLE001 the one place where a bug in one partner's work ends: log, count, restart
-                if not await self._may_restart(partner_id, child, error):
-                    return
-            else:
-                if self._draining or not child.supervisor.is_rung:
-                    break
-            child.supervisor = Supervisor(partner_id, self._world, self._policy)
+        with child.scope:
+            while await self._lives_on(child, partner_id, spread):
+                child.supervisor = Supervisor(partner_id, self._world, self._policy)
+        if child.parked is None:
+            self._end(partner_id)
+
+    async def _lives_on(self, child: _Child, partner_id: PartnerId, spread: timedelta) -> bool:
+        """Run a child to its end, and tell whether it is to begin anew."""
+        try:
+            await child.supervisor.run(spread)
+        except Exception as error:  # noqa: BLE001 the one place where a bug in one partner's work ends: log, count, restart
+            if _is_lease_lost(error):
+                self._ownership.lost(partner_id)
+                return False
+            return await self._may_restart(partner_id, child, error)
+        wanted = not self._draining and partner_id in self._ownership.wanted()
+        return wanted and child.supervisor.is_rung
+
+    def _end(self, partner_id: PartnerId) -> None:
         del self._children[partner_id]
         self._world.limiters.forget(partner_id)
+        self._ownership.ended(partner_id)
         self._world.telemetry.partner_gone(partner_id)
 
     async def _may_restart(self, partner_id: PartnerId, child: _Child, error: Exception) -> bool:
@@ -161,18 +202,18 @@ class RootSupervisor:
         async with self._world.store.wakes() as wakes:
             async for partner_id, kind in wakes:
                 child = self._children.get(partner_id)
-                if child is not None and (child.parked is None or kind != "connection"):
+                if child is None:
+                    if kind in {"connection", "leases"}:
+                        self._ownership.hurry()  # perhaps a new partner, or one that another process gave back
+                elif child.parked is None or kind != "connection":
                     child.supervisor.ring(kind)
-                elif kind == "connection":
-                    # A new partner, or a parked one that a person touched: begin afresh.
+                else:
+                    # A parked one that a person touched: begin afresh.
                     self._start(partner_id, group, timedelta(0))
 
-    async def _reconcile_regularly(self, group: TaskGroup) -> None:
-        while True:
-            await self._world.clock.sleep(RECONCILE_INTERVAL.total_seconds())
-            try:
-                await self._reconcile(group)
-            except StoreUnavailable as error:
-                self._world.telemetry.call_failed(
-                    PartnerId("*"), "reconcile", str(error), 1, RECONCILE_INTERVAL.total_seconds()
-                )
+
+def _is_lease_lost(error: Exception) -> bool:
+    """Whether nothing is wrong but that another process took the partner over."""
+    if isinstance(error, ExceptionGroup):
+        return error.split(LeaseLost)[1] is None
+    return isinstance(error, LeaseLost)

@@ -100,6 +100,8 @@ class Supervisor:
 
     def drain(self) -> None:
         """Start no further effect and end once those in flight have answered."""
+        if self._draining:
+            return
         self._draining = True
         self._answers.append(events.DrainAsked())
         self._wake()

@@ -1,13 +1,14 @@
 """All that a supervisor needs of the world, in one value."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from daemon.actors.callbacks import Callbacks, Doorbell
 from daemon.actors.crash_points import Reached, pass_by
 from daemon.actors.limiter import Limiters
 from daemon.actors.ports import Accounting, Clock, Telemetry, Tokens
 from daemon.actors.store_ports import Store
+from daemon.core.model import PartnerId
 from daemon.core.state import Connection
 
 
@@ -15,7 +16,8 @@ from daemon.core.state import Connection
 class World:
     """The ports, and how to reach one partner's FreshBooks account and its callbacks.
 
-    `reached` is told of the write-back path's crash points: only tests listen.
+    `reached` is told of the write-back path's crash points: only tests listen. `holds` tells whether this process may
+    still write to FreshBooks for a partner.
     """
 
     clock: Clock
@@ -27,3 +29,4 @@ class World:
     doorbell: Doorbell
     callbacks: Callable[[Connection], Callbacks]
     reached: Reached = pass_by
+    holds: Callable[[PartnerId], bool] = field(default=lambda _: True)

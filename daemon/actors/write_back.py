@@ -130,7 +130,7 @@ class WriteBack(Generic[PushT]):
 
     def _may_send(self) -> bool:
         """Tell, at the last moment before the first byte, whether this claim may still send."""
-        in_time = self._world.clock.now() < self._send_before
-        if in_time:
+        may = self._world.clock.now() < self._send_before and self._world.holds(self._line.partner_id)
+        if may:
             self._world.reached(CrashPoint.AT_THE_SOCKET)
-        return in_time
+        return may

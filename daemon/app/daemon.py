@@ -99,7 +99,7 @@ class Daemon:
                 watchers.start_soon(self._watch_server, database)
             with self._closing_after():
                 await self._prepare_schema(database)
-                parts = wired(self._launch, database.dsn, self._reloader.policy, self._clock, self._metrics, self._log)
+                parts = wired(self._launch, database, self._reloader.policy, self._clock, self._metrics, self._log)
                 async with parts as made:
                     self._health.watch_postgres(made.fleet.ping)
                     self._heartbeat.watch(made.root.stalled)

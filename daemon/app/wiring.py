@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from daemon.actors.callbacks import Doorbell
 from daemon.actors.consent import ConsentFlow
 from daemon.actors.crash_points import Reached
 from daemon.actors.limiter import Limiters
+from daemon.actors.membership import Membership
 from daemon.actors.ports import Clock
 from daemon.actors.root import RootSupervisor
 from daemon.actors.world import World
@@ -37,6 +39,7 @@ from daemon.adapters.postgres.consent_store import ConsentStore
 from daemon.adapters.postgres.demo_platform import DemoPlatform
 from daemon.adapters.postgres.desk_actions import DeskActions
 from daemon.adapters.postgres.fleet_store import FleetStore
+from daemon.adapters.postgres.lease_store import LeaseStore
 from daemon.adapters.postgres.pool import Pool, PoolLimits
 from daemon.adapters.postgres.sealed_store import SealedStore
 from daemon.adapters.postgres.session_store import SessionStore
@@ -44,6 +47,7 @@ from daemon.adapters.postgres.store import PostgresStore
 from daemon.adapters.postgres.token_store import TokenStore
 from daemon.app.books import PartnerBooks
 from daemon.app.crashing import crash_points
+from daemon.app.database import Database
 from daemon.app.keys import LiveKeys, key_ring, require_keys
 from daemon.app.launch import Launch
 from daemon.app.reload import Reloadable
@@ -68,7 +72,7 @@ class Parts:
 
 @asynccontextmanager
 async def wired(
-    launch: Launch, dsn: str, policy: Callable[[], Policy], clock: Clock, metrics: Metrics, log: BoundLogger
+    launch: Launch, database: Database, policy: Callable[[], Policy], clock: Clock, metrics: Metrics, log: BoundLogger
 ) -> AsyncIterator[Parts]:
     """Open what must be closed again, and make the rest; `policy` tells the one in force.
 
@@ -77,8 +81,10 @@ async def wired(
     settings = launch.settings
     reached = crash_points(os.environ, settings.freshbooks.api_url)
     tracing = [trace_freshbooks(metrics, clock.monotonic)]
+    name = f"{socket.gethostname()}:{os.getpid()}"
+    leases = LeaseStore(database.dsn, name, alone=database.server is not None)
     async with (
-        Pool.open(dsn, _limits(settings)) as pool,
+        Pool.open(database.dsn, _limits(settings), leases.application) as pool,
         open_session(
             connections=settings.freshbooks.connections_max, tracing=tracing, egress=settings.freshbooks.egress_dir
         ) as session,
@@ -92,7 +98,7 @@ async def wired(
             user_agent=USER_AGENT,
             api_version=settings.freshbooks.api_version,
         )
-        yield _Workshop(launch, pool, caller, LiveKeys(ring), policy, clock, metrics, log, reached).parts()
+        yield _Workshop(launch, pool, leases, caller, LiveKeys(ring), policy, clock, metrics, log, reached).parts()
 
 
 @dataclass(slots=True)
@@ -101,6 +107,7 @@ class _Workshop:
 
     launch: Launch
     pool: Pool
+    leases: LeaseStore
     caller: Caller
     keys: LiveKeys
     policy: Callable[[], Policy]
@@ -112,7 +119,6 @@ class _Workshop:
     def parts(self) -> Parts:
         """Make everything."""
         settings, hub = self.launch.settings, Hub()
-        store = PostgresStore(self.pool, self.clock.sleep)
         oauth = FreshBooksOAuth(caller=self.caller, app=_application(settings), now=self.clock.now)
         telemetry = StructlogTelemetry(self.metrics, self.log, hub.publish)
         tokens = TokenKeeper(
@@ -122,6 +128,8 @@ class _Workshop:
             clock=self.clock,
             spoiled=telemetry.secret_spoiled,
         )
+        membership = Membership(self.leases, self.clock, telemetry)
+        store = PostgresStore(self.pool, self.clock.sleep, membership.epoch)
         account = partial(self._account, tokens)
         doorbell = Doorbell(
             store=CallbackStore(self.pool),
@@ -141,8 +149,9 @@ class _Workshop:
             doorbell=doorbell,
             callbacks=lambda connection: FreshBooksCallbacks(account=account(connection)),
             reached=self.reached,
+            holds=membership.holds,
         )
-        root = RootSupervisor(world, self.policy())
+        root = RootSupervisor(world, self.policy(), membership)
         link_keys = by_id(settings.public.link_keys)
         api = Api(desk=DeskActions(self.pool), store=ApiStore(self.pool))
         public_app = build_public_app(self._dashboard(world, oauth, hub, link_keys), api)

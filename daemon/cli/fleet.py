@@ -39,6 +39,7 @@ def row_as_json(row: FleetRow) -> dict[str, object]:
         "unpushed": row.unpushed,
         "oldest_unpushed_at": _iso(row.oldest_unpushed_at),
         "waiting": row.waiting,
+        "owner": row.owner,
         "open_issues": {kind.value: count for kind, count in sorted(row.issues.items())},
     }
 

@@ -80,5 +80,9 @@ class FenceLost(Exception):
     """Another process took over, or the claim ran out: whatever was about to be written must not be (W4)."""
 
 
+class LeaseLost(Exception):
+    """Another process works for this partner now: this one must stop, and nothing of it may be written any more."""
+
+
 class SettingsError(Exception):
     """The operator's settings are wrong; the message is one sentence with the next step."""

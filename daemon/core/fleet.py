@@ -16,7 +16,8 @@ class FleetRow:
     `percent` is the initial sync's. `succeeded_at` tells per feed when its last run ended; a feed that never ran, or
     runs now, is missing, and the latter stands in `running`. `unpushed` counts payments on their way to FreshBooks,
     `oldest_unpushed_at` is the earliest initiation among them; payments that wait for accounts or the like are counted
-    in `waiting` instead, and those that need a person are issues. `issues` counts the open ones by kind.
+    in `waiting` instead, and those that need a person are issues. `issues` counts the open ones by kind. `owner` is the
+    process that works for the partner, as host and process id; None while there is none.
     """
 
     partner_id: PartnerId
@@ -32,6 +33,7 @@ class FleetRow:
     oldest_unpushed_at: datetime | None = None
     waiting: int = 0
     issues: Mapping[IssueKind, int] = field(default_factory=dict)
+    owner: str | None = None
 
     @property
     def open_issues(self) -> int:

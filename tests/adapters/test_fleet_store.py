@@ -8,6 +8,7 @@ import pytest
 
 from daemon.adapters.postgres.connection_store import ConnectionStore
 from daemon.adapters.postgres.fleet_store import FleetStore
+from daemon.adapters.postgres.lease_store import LeaseStore
 from daemon.adapters.postgres.pool import Pool
 from daemon.adapters.postgres.pull_store import PullStore
 from daemon.core.backfill import Cursor, Feed
@@ -131,3 +132,14 @@ async def test_partners_stand_in_the_order_of_their_ids(pool: Pool) -> None:
         for name in ("b", "a"):
             await connection.execute("INSERT INTO platform.partner (partner_id, name) VALUES ($1, $1)", name)
     assert [row.partner_id for row in await FleetStore(pool).fleet()] == ["a", "b"]
+
+
+async def test_each_partner_s_owner_is_named_while_there_is_one(pool: Pool) -> None:
+    await connect(pool)
+    leases = LeaseStore(pool.dsn, "host:17")
+    await leases.join(timedelta(seconds=30))
+    assert (await only_row(pool)).owner is None
+    await leases.acquire(1, ())
+    assert (await only_row(pool)).owner == "host:17"
+    await leases.leave()
+    assert (await only_row(pool)).owner is None

@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry
 from daemon.actors.root import RootSupervisor
 from daemon.adapters.clock import SystemClock
 from daemon.adapters.metrics import Metrics
+from daemon.app.database import Database
 from daemon.app.launch import Launch
 from daemon.app.wiring import wired
 from daemon.core.backfill import Feed
@@ -104,7 +105,9 @@ async def measure(job: Job) -> Measured:
     lateness = Lateness(clock)
     feed = None if job.feed is None else Feed(job.feed)
     database = await asyncpg.connect(job.dsn)
-    async with wired(launch, job.dsn, settings.policy, clock, metrics, structlog.get_logger("bench")) as parts:
+    async with wired(
+        launch, Database(dsn=job.dsn), settings.policy, clock, metrics, structlog.get_logger("bench")
+    ) as parts:
         before = await database.fetchrow("SELECT pg_current_wal_insert_lsn(), pg_current_xact_id()::text::bigint")
         assert before is not None
         began, cpu = clock.monotonic(), time.process_time()

@@ -21,7 +21,7 @@ SHOWN_KEYS: Final = frozenset({
     "scope", "subject", "webhook_id",
     # what became of it
     "attempt", "attempts", "changed", "changes", "count", "errno", "error", "from_state", "items", "outcome", "page",
-    "pages", "parked", "percent", "reason", "state", "status", "step", "to_state", "total",
+    "pages", "parked", "percent", "reason", "state", "status", "step", "taken_over", "to_state", "total",
     # how long and when; the unit stands last
     "at", "deadline_at", "downtime_s", "elapsed_s", "grace_s", "interval_s", "rate_per_s", "restart_in_s", "retry_in_s",
     "since_at", "until_at", "wait_s", "wake_at",

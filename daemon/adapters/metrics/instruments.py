@@ -71,6 +71,14 @@ class Metrics:
         self.postgres_connections_in_use = self._gauge(
             "postgres_connections_in_use", "Connections to Postgres that are in use."
         )
+        self.leases = self._gauge("leases", "Partners whose lease this process holds.")
+        self.leases_renewed = self._gauge(
+            "leases_renewed_timestamp_seconds", "When this process last renewed its leases, in Unix time."
+        )
+        self.lease_takeovers = self._counter(
+            "lease_takeovers", "Partners taken over from a process that was gone or frozen."
+        )
+        self.leases_lost = self._counter("leases_lost", "Partners that other processes took over from this one.")
         self.sample_timestamp = self._gauge(
             "fleet_sample_timestamp_seconds", "When the partners' figures were last read from Postgres, in Unix time."
         )

@@ -102,6 +102,25 @@ class StructlogTelemetry:
         self._metrics.set_state(partner_id, "stopped")
         self._log.error("supervisor_stopped", partner=partner_id, reason=reason)
 
+    def leases_renewed(self, held: int) -> None:
+        """Show how many partners are held, as of now."""
+        self._metrics.leases.set(held)
+        self._metrics.leases_renewed.set_to_current_time()
+
+    def leases_taken(self, taken: int, taken_over: int) -> None:
+        """Count partners that became ours, and those among them whose process is gone."""
+        self._metrics.lease_takeovers.inc(taken_over)
+        self._log.info("leases_taken", count=taken, taken_over=taken_over)
+
+    def leases_lost(self, lost: int, reason: str) -> None:
+        """Count partners that the others took over."""
+        self._metrics.leases_lost.inc(lost)
+        self._log.warning("leases_lost", count=lost, reason=reason)
+
+    def leases_unreachable(self, error: str) -> None:
+        """Log that the leases could not be renewed just now."""
+        self._log.warning("leases_unreachable", error=error)
+
     def partner_gone(self, partner_id: PartnerId) -> None:
         """Drop the partner's series."""
         self._metrics.remove_partner(partner_id)

@@ -82,7 +82,7 @@ class ConnectionStore:
         if ended is None:
             raise ValueError(f"a run of {feed} that never began cannot end")
         complete = outcome == COMPLETE
-        async with self._source.transaction() as connection:
+        async with self._source.fenced(scope.partner_id) as connection:
             await connection.execute(
                 _SQL["add_run"],
                 scope.partner_id,

@@ -33,7 +33,7 @@ class EntryStore:
 
     async def claim_entry(self, scope: Scope, now: datetime, deadline_at: datetime) -> EntryClaim | None:
         """Claim the oldest due journal entry, whatever its open state; committed before anything is sent (W4)."""
-        async with self._source.transaction() as connection:
+        async with self._source.fenced(scope.partner_id) as connection:
             row = await connection.fetchrow(
                 _PUSHES["claim_entry"], scope.partner_id, scope.account_id, now, deadline_at
             )
@@ -55,7 +55,7 @@ class EntryStore:
 
     async def begin_entry(self, claim: EntryClaim, draft: JournalDraft, deadline_at: datetime) -> EntryPush:
         """Fence the send of this very draft: state `sending`, this attempt counted; committed. Raises FenceLost."""
-        async with self._source.connection() as connection:
+        async with self._source.fenced(claim.scope.partner_id) as connection:
             row = await connection.fetchrow(
                 _PUSHES["begin_send"],
                 claim.scope.partner_id,

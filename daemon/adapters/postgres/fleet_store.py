@@ -51,6 +51,7 @@ def _row(row: asyncpg.Record) -> FleetRow:
         unpushed=row["unpushed"],
         oldest_unpushed_at=row["oldest_unpushed_at"],
         waiting=row["waiting"],
+        owner=row["owner"],
         issues={_KINDS[kind]: count for kind, count in row["issues"].items() if kind in _KINDS},
     )
 

@@ -1,18 +1,21 @@
 """The pool of connections: bounded, timed, and speaking the core's errors instead of asyncpg's."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 import asyncpg
 import msgspec
 from asyncpg.pool import PoolConnectionProxy
 
-from daemon.core.errors import StoreUnavailable
+from daemon.core.errors import LeaseLost, StoreUnavailable
 from daemon.core.model import PartnerId
 
 Conn: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
+APPLICATION: Final = "freshbooks-syncd"
+LEASE_LOST: Final = "SY001"
+"""What `sync.fence` raises (migrations/0013_leases.sql)."""
 
 _UNAVAILABLE = (
     asyncpg.PostgresConnectionError,
@@ -43,6 +46,10 @@ class Source(Protocol):
         """Lend a connection with a transaction around it that is its partner's only writer until it ends."""
         ...
 
+    def fenced(self, partner_id: PartnerId) -> AbstractAsyncContextManager[Conn]:
+        """Lend a connection with a transaction around it that writes for a partner beside its one writer."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolLimits:
@@ -63,8 +70,11 @@ class Pool:
 
     @staticmethod
     @asynccontextmanager
-    async def open(dsn: str, limits: PoolLimits | None = None) -> AsyncIterator["Pool"]:
-        """Open a pool that connects when first used, so that it can be opened before Postgres answers."""
+    async def open(dsn: str, limits: PoolLimits | None = None, name: str = APPLICATION) -> AsyncIterator["Pool"]:
+        """Open a pool that connects when first used, so that it can be opened before Postgres answers.
+
+        `name` is what Postgres calls its connections.
+        """
         limits = limits or PoolLimits()
         pool = asyncpg.create_pool(
             dsn,
@@ -74,9 +84,15 @@ class Pool:
             command_timeout=limits.command_timeout_s,
             statement_cache_size=256,
             init=_prepare,
-            server_settings={"application_name": "freshbooks-syncd", "timezone": "UTC", "jit": "off"},
+            server_settings={
+                "application_name": name,
+                "timezone": "UTC",
+                "jit": "off",
+                # A process that is frozen within a transaction holds its partner's lock no longer than this.
+                "idle_in_transaction_session_timeout": f"{limits.command_timeout_s:.0f}s",
+            },
         )
-        with _translated():
+        with translated():
             _ = await pool
         try:
             yield Pool(pool, dsn, limits)
@@ -94,7 +110,7 @@ class Pool:
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Conn]:
         """Lend a connection for single statements. Raises StoreUnavailable."""
-        with _translated():
+        with translated():
             async with self._pool.acquire(timeout=self.limits.acquire_timeout_s) as connection:
                 yield connection
 
@@ -109,6 +125,46 @@ class Pool:
         """Lend a connection whose transaction is its partner's only writer. Raises StoreUnavailable."""
         async with self.transaction() as connection:
             await connection.execute("SELECT sync.lock_partner($1)", partner_id)
+            yield connection
+
+    def fenced(self, partner_id: PartnerId) -> AbstractAsyncContextManager[Conn]:  # noqa: ARG002 -- under no lease
+        """Lend a connection with a transaction around it. Raises StoreUnavailable."""
+        return self.transaction()
+
+
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """A pool whose writes for a partner are refused once another process has taken the partner over.
+
+    `epoch` tells what the partner's lease is held under, and raises what it cannot be told for. Every write also raises
+    LeaseLost.
+    """
+
+    pool: Pool
+    epoch: Callable[[PartnerId], int]
+
+    def connection(self) -> AbstractAsyncContextManager[Conn]:
+        """Lend a connection for single statements that read."""
+        return self.pool.connection()
+
+    def transaction(self) -> AbstractAsyncContextManager[Conn]:
+        """Lend a connection with a transaction around it, for what no lease guards."""
+        return self.pool.transaction()
+
+    @asynccontextmanager
+    async def writing(self, partner_id: PartnerId) -> AsyncIterator[Conn]:
+        """Lend a connection whose transaction is its partner's only writer, under the partner's lease."""
+        epoch = self.epoch(partner_id)
+        async with self.pool.transaction() as connection:
+            await connection.execute("SELECT sync.lock_partner($1, $2)", partner_id, epoch)
+            yield connection
+
+    @asynccontextmanager
+    async def fenced(self, partner_id: PartnerId) -> AsyncIterator[Conn]:
+        """Lend a connection with a transaction around it, under the partner's lease."""
+        epoch = self.epoch(partner_id)
+        async with self.pool.transaction() as connection:
+            await connection.execute("SELECT sync.fence($1, $2)", partner_id, epoch)
             yield connection
 
 
@@ -130,6 +186,8 @@ class Bound:
         """Lend the transaction's connection."""
         yield self._connection
 
+    fenced = writing
+
 
 async def _prepare(connection: Any) -> None:  # noqa: ANN401 -- asyncpg hands over either of its two connection types
     await connection.set_type_codec(
@@ -142,7 +200,8 @@ def _encode_json(value: object) -> str:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
+    """Raise StoreUnavailable for whatever makes Postgres unusable for now, and LeaseLost for a lease that is past."""
     try:
         yield
     except _UNAVAILABLE as error:
@@ -151,6 +210,10 @@ def _translated() -> Iterator[None]:
         if "clos" not in str(error):  # a closed connection or pool; anything else is a mistake of ours
             raise
         raise StoreUnavailable(_explain(error)) from error
+    except asyncpg.PostgresError as error:
+        if error.sqlstate != LEASE_LOST:
+            raise
+        raise LeaseLost(str(error)) from error
 
 
 def _explain(error: BaseException) -> str:

@@ -47,7 +47,7 @@ class PullStore(RereadQueue):
 
     async def save_cursor(self, scope: Scope, cursor: Cursor) -> None:
         """Store how far a feed has come."""
-        async with self._source.connection() as connection:
+        async with self._source.fenced(scope.partner_id) as connection:
             await connection.execute(
                 _ACCOUNTS["save_cursor"], scope.partner_id, scope.account_id, cursor.feed.value, cursor
             )

@@ -40,7 +40,7 @@ class PushStore:
         Order per invoice is kept: an invoice with a push in flight yields none. The state stays as it was: one that is
         still `sending` was cut off between the request and its record.
         """
-        async with self._source.transaction() as connection:
+        async with self._source.fenced(scope.partner_id) as connection:
             row = await connection.fetchrow(_SQL["claim"], scope.partner_id, scope.account_id, now, deadline_at)
             if row is None:
                 return None
@@ -65,7 +65,7 @@ class PushStore:
 
     async def begin_send(self, claim: Claim, deadline_at: datetime) -> Push:
         """Fence the send: state `sending`, this attempt counted, a fresh deadline; committed. Raises FenceLost."""
-        async with self._source.connection() as connection:
+        async with self._source.fenced(claim.scope.partner_id) as connection:
             row = await connection.fetchrow(
                 _SQL["begin_send"],
                 claim.scope.partner_id,

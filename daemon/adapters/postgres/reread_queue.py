@@ -43,20 +43,20 @@ class RereadQueue:
         """Queue rereads and wake the supervisor; one per (resource, id), the earlier time wins."""
         if not rereads:
             return
-        async with self._source.transaction() as connection:
+        async with self._source.fenced(scope.partner_id) as connection:
             await queue(connection, scope, rereads)
             await notify(connection, scope.partner_id, "reread")
 
     async def finish_reread(self, scope: Scope, reread: Reread) -> None:
         """Remove a reread that was served, unless it was asked for again meanwhile."""
-        async with self._source.connection() as connection:
+        async with self._source.fenced(scope.partner_id) as connection:
             await connection.execute(
                 _SQL["finish"], scope.partner_id, scope.account_id, reread.resource.value, reread.id, reread.asked
             )
 
     async def postpone_reread(self, scope: Scope, reread: Reread, due_at: datetime) -> None:
         """Put a reread off, unless it was asked for again meanwhile."""
-        async with self._source.connection() as connection:
+        async with self._source.fenced(scope.partner_id) as connection:
             await connection.execute(
                 _SQL["postpone"],
                 scope.partner_id,

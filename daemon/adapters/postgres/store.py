@@ -6,17 +6,25 @@ from contextlib import AbstractAsyncContextManager
 from daemon.adapters.postgres.connection_store import ConnectionStore
 from daemon.adapters.postgres.entry_store import EntryStore
 from daemon.adapters.postgres.listener import Listener
-from daemon.adapters.postgres.pool import Pool
+from daemon.adapters.postgres.pool import Leased, Pool
 from daemon.adapters.postgres.pull_store import PullStore
 from daemon.adapters.postgres.push_store import PushStore
 from daemon.core.model import PartnerId
 
 
 class PostgresStore(PullStore, PushStore, EntryStore, ConnectionStore):
-    """Fulfils `actors.ports.Store`. `sleep` is the clock's, for the listener's retries."""
+    """Fulfils `actors.ports.Store`. `sleep` is the clock's, for the listener's retries.
 
-    def __init__(self, pool: Pool, sleep: Callable[[float], Awaitable[None]]) -> None:
-        super().__init__(pool)
+    With `epoch`, every write for a partner is made under its lease and raises LeaseLost once that is past.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        sleep: Callable[[float], Awaitable[None]],
+        epoch: Callable[[PartnerId], int] | None = None,
+    ) -> None:
+        super().__init__(pool if epoch is None else Leased(pool, epoch))
         self._pool = pool
         self._sleep = sleep
 

@@ -4,9 +4,11 @@
 SELECT p.partner_id, p.name, coalesce(c.status, 'not_connected') AS status, c.parked_reason,
        coalesce(c.paused, false) AS paused, c.last_success_at, coalesce(feed.cursors, '{}') AS cursors,
        coalesce(push.unpushed, 0) AS unpushed, push.oldest_unpushed_at, coalesce(push.waiting, 0) AS waiting,
-       coalesce(issue.counts, '{}') AS issues
+       coalesce(issue.counts, '{}') AS issues, owner.name AS owner
 FROM platform.partner p
 LEFT JOIN sync.connection c USING (partner_id)
+LEFT JOIN sync.lease l USING (partner_id)
+LEFT JOIN sync.member owner ON owner.member_id = l.holder
 LEFT JOIN (
     SELECT partner_id, account_id,
            jsonb_object_agg(feed, jsonb_build_object(

@@ -1,0 +1,179 @@
+"""Who works for whom when several processes share the partners, in virtual time."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import anyio
+import pytest
+
+from daemon.actors.membership import Membership
+from daemon.core.errors import LeaseLost, StoreUnavailable
+from daemon.core.leases import LeasePolicy
+from daemon.core.model import PartnerId
+from tests.actors.stage import Notes
+from tests.memory_leases import LeaseTable, MemoryLeases
+from tests.virtual_time import VirtualClock
+
+TTL_S = LeasePolicy().ttl.total_seconds()
+ACME = PartnerId("pt_000")
+
+
+@dataclass(slots=True)
+class Fleet:
+    """Processes that only hold leases."""
+
+    partners: list[PartnerId]
+    clock: VirtualClock = field(default_factory=VirtualClock)
+    notes: Notes = field(default_factory=Notes)
+    table: LeaseTable = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.table = LeaseTable(self.clock.monotonic, lambda: self.partners)
+
+    @asynccontextmanager
+    async def process(self, name: str) -> AsyncIterator[tuple[Membership, MemoryLeases]]:
+        leases = MemoryLeases(self.table, name)
+        membership = Membership(leases, self.clock, self.notes)
+        async with anyio.create_task_group() as group:
+            await membership.start()
+            group.start_soon(membership.run)
+            group.start_soon(self._obey, membership)
+            yield membership, leases
+            group.cancel_scope.cancel()
+
+    async def _obey(self, membership: Membership) -> None:
+        """End what is given back or lost at once, as a root with idle supervisors does."""
+        running: set[PartnerId] = set()
+        while True:
+            wanted = set(membership.wanted())
+            for partner_id in running - wanted:
+                membership.ended(partner_id)
+            running = wanted
+            await membership.changed()
+
+
+def fleet_of(count: int) -> Fleet:
+    return Fleet([PartnerId(f"pt_{number:03}") for number in range(count)])
+
+
+async def test_one_process_alone_carries_every_partner() -> None:
+    fleet = fleet_of(450)
+    async with fleet.process("a") as (alone, _):
+        await anyio.sleep(1)
+        assert len(alone.wanted()) == 450
+
+
+async def test_partners_are_shared_equally_and_never_held_twice() -> None:
+    fleet = fleet_of(100)
+    async with fleet.process("a") as (first, _), fleet.process("b") as (second, _):
+        await anyio.sleep(30)
+        async with fleet.process("c") as (third, _):
+            every = (first, second, third)
+            for _ in range(60):
+                await anyio.sleep(0.5)
+                assert sum(len(member.held()) for member in every) == len(set().union(*(m.held() for m in every)))
+            assert sorted(len(member.held()) for member in every) == [32, 34, 34]
+
+
+async def test_a_crashed_process_is_replaced_within_a_beat_and_a_frozen_one_within_its_lease() -> None:
+    fleet = fleet_of(10)
+    async with fleet.process("a") as (survivor, _):
+        async with fleet.process("b") as (_, leases):
+            await anyio.sleep(30)
+            assert len(survivor.wanted()) == 5
+            leases.away = True
+            await anyio.sleep(TTL_S + 2)
+            assert len(survivor.wanted()) == 10
+        async with fleet.process("c"):
+            await anyio.sleep(30)
+            assert len(survivor.wanted()) == 5
+        fleet.table.crashed.add("c")
+        await anyio.sleep(1.1)
+        assert len(survivor.wanted()) == 10
+    assert sum(fact[2] for fact in fleet.notes.named("leases_taken")) == 10
+
+
+async def test_a_clean_stop_hands_over_at_once() -> None:
+    fleet = fleet_of(10)
+    async with fleet.process("a") as (survivor, _), fleet.process("b") as (leaving, _):
+        await anyio.sleep(30)
+        leaving.resign()
+        await anyio.sleep(0.1)
+        await leaving.leave()
+        survivor.hurry()  # as the notification does
+        await anyio.sleep(0.1)
+        assert len(survivor.wanted()) == 10
+        assert not leaving.wanted()
+    assert not sum(fact[2] for fact in fleet.notes.named("leases_taken"))
+
+
+async def test_a_process_that_stops_takes_nothing_back_that_it_gives_away() -> None:
+    fleet = fleet_of(10)
+    async with fleet.process("a") as (leaving, _):
+        leaving.resign()
+        for partner_id in tuple(leaving.wanted()):
+            leaving.ended(partner_id)
+        await anyio.sleep(30)
+        assert not leaving.wanted()
+
+
+async def test_a_lease_is_trusted_no_longer_than_its_renewal_allows() -> None:
+    fleet = fleet_of(1)
+    async with fleet.process("a") as (membership, leases):
+        await anyio.sleep(10)
+        assert membership.holds(ACME)
+        assert membership.epoch(ACME) == 1
+        leases.away = True
+        await anyio.sleep(TTL_S)
+        assert not membership.holds(ACME)
+        with pytest.raises(StoreUnavailable):
+            membership.epoch(ACME)
+        leases.away = False
+        await anyio.sleep(3)
+        assert membership.epoch(ACME) == 1
+
+
+async def test_a_process_that_was_given_up_loses_all_and_comes_back_under_higher_epochs() -> None:
+    fleet = fleet_of(4)
+    async with fleet.process("a") as (thawed, leases):
+        async with fleet.process("b"):
+            await anyio.sleep(30)
+            leases.away = True
+            await anyio.sleep(TTL_S + 2)
+            mine = sorted(thawed.held())
+            leases.away = False
+            await anyio.sleep(0.5)
+            for partner_id in mine:
+                assert not thawed.holds(partner_id)
+        fleet.table.crashed.add("b")
+        await anyio.sleep(30)
+        assert [thawed.epoch(partner_id) > 2 for partner_id in mine] == [True] * len(mine)
+    assert fleet.notes.named("leases_lost")
+
+
+async def test_a_refused_write_loses_that_lease_alone() -> None:
+    fleet = fleet_of(2)
+    async with fleet.process("a") as (membership, _):
+        await anyio.sleep(2)
+        membership.lost(ACME)
+        with pytest.raises(LeaseLost):
+            membership.epoch(ACME)
+        assert membership.wanted() == {"pt_001"}
+
+
+async def test_a_partner_is_not_taken_again_before_its_former_work_has_ended() -> None:
+    fleet = fleet_of(1)
+    leases = MemoryLeases(fleet.table, "a")
+    membership = Membership(leases, fleet.clock, fleet.notes)
+    async with anyio.create_task_group() as group:
+        await membership.start()
+        group.start_soon(membership.run)
+        membership.lost(ACME)
+        fleet.table.holder[ACME] = ""
+        await anyio.sleep(60)
+        assert not membership.wanted()
+        membership.ended(ACME)
+        await anyio.sleep(2)
+        assert membership.epoch(ACME) == 2
+        group.cancel_scope.cancel()

@@ -1,0 +1,143 @@
+"""Several real daemons on one Postgres: killed, frozen, stopped; nobody's payment is doubled or left behind."""
+
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from daemon.adapters.clock import SystemClock
+from tests.polling import eventually
+from tests.system.books import Books, Partner, opened_books
+from tests.system.program import Program, running
+
+pytestmark = pytest.mark.timeout(240)
+PARTNERS = 6
+QUICK = '[push]\npost_timeout = "4s"\nlookup_again_after = "1s"'
+TAKEOVER_S = 10.0
+
+
+@asynccontextmanager
+async def daemons(place: Path, books: Books, *names: str) -> AsyncIterator[list[Program]]:
+    """Start a daemon after another, each in a directory of its own."""
+    if not names:
+        yield []
+        return
+    (place / names[0]).mkdir()
+    async with (
+        running(place / names[0], books.settings(QUICK)) as program,
+        daemons(place, books, *names[1:]) as others,
+    ):
+        yield [program, *others]
+
+
+async def owners(books: Books) -> list[int]:
+    """How many partners each process that is there holds, the busiest first."""
+    rows = await books.database.fetch(
+        "SELECT m.member_id, count(l.partner_id) AS held FROM sync.member m"
+        " LEFT JOIN sync.lease l ON l.holder = m.member_id GROUP BY m.member_id ORDER BY held DESC"
+    )
+    return [row["held"] for row in rows]
+
+
+async def owner_of(books: Books, partner: Partner) -> int:
+    """The process id of a partner's owner; 0 while there is none."""
+    name = await books.database.fetchval(
+        "SELECT m.name FROM sync.lease l JOIN sync.member m ON m.member_id = l.holder WHERE l.partner_id = $1",
+        partner.partner_id,
+    )
+    return int(name.rpartition(":")[2]) if name else 0
+
+
+async def connected(books: Books) -> list[Partner]:
+    partners = [await books.add(3) for _ in range(PARTNERS)]
+    for partner in partners:
+        await eventually(partial(books.is_connected, partner), within_s=60)
+    return partners
+
+
+async def shared(books: Books, *shares: int) -> None:
+    """Wait until the partners are shared like this."""
+
+    async def is_so() -> bool:
+        return await owners(books) == list(shares)
+
+    await eventually(is_so, within_s=30)
+
+
+async def test_a_killed_daemon_s_partners_are_taken_over_within_seconds(database: str, tmp_path: Path) -> None:
+    clock = SystemClock()
+    async with opened_books(database) as books, daemons(tmp_path, books, "a", "b") as (killed, survivor):
+        partners = await connected(books)
+        await shared(books, 3, 3)
+        killed.send(signal.SIGKILL)
+        began = clock.monotonic()
+        await shared(books, PARTNERS)
+        assert clock.monotonic() - began < TAKEOVER_S
+        assert await survivor.metric("syncd_lease_takeovers_total") == 3
+        for partner in partners:
+            (invoice,) = await books.unpaid(partner)
+            await books.pay(partner, invoice, f"pay_{partner.partner_id}")
+        for partner in partners:
+            payment = f"pay_{partner.partner_id}"
+            await eventually(partial(books.recorded, partner, payment), within_s=20)
+
+
+async def test_a_stopped_daemon_hands_over_at_once_and_a_new_one_gets_its_share(database: str, tmp_path: Path) -> None:
+    clock = SystemClock()
+    async with opened_books(database) as books, daemons(tmp_path, books, "a") as (first,):
+        await connected(books)
+        await shared(books, PARTNERS)
+        async with daemons(tmp_path, books, "b") as (second,):
+            await shared(books, 3, 3)
+            first.send(signal.SIGTERM)
+            assert await first.end() == 0
+            ended = clock.monotonic()
+            await shared(books, PARTNERS)
+            assert clock.monotonic() - ended < 2
+            assert await second.metric("syncd_lease_takeovers_total") == 0
+            assert await second.metric("syncd_leases") == PARTNERS
+
+
+async def test_a_daemon_frozen_in_the_middle_of_a_post_and_thawed_after_a_takeover_writes_nothing_more(
+    database: str, tmp_path: Path
+) -> None:
+    slow = {"match": {"method": "POST", "path": "payments/payments"}, "action": {"kind": "latency", "seconds": 1.0}}
+    async with opened_books(database) as books, daemons(tmp_path, books, "a", "b") as programs:
+        partners = await connected(books)
+        await shared(books, 3, 3)
+        await books.control("PUT", "faults", [slow])
+        partner = partners[0]
+        owner = await owner_of(books, partner)
+        frozen, survivor = sorted(programs, key=lambda program: program.process.pid != owner)
+        (invoice,) = await books.unpaid(partner)
+        await books.pay(partner, invoice, "pay_1")
+        state = "SELECT state FROM sync.push WHERE subject = 'pay_1'"
+
+        async def is_sending() -> bool:
+            return bool(await books.database.fetchval(state) == "sending")
+
+        await eventually(is_sending, within_s=20, every_s=0.005)
+        frozen.send(signal.SIGSTOP)
+        clock = SystemClock()
+        began = clock.monotonic()
+        await shared(books, PARTNERS)
+        assert clock.monotonic() - began < TAKEOVER_S
+        stored = await books.database.fetchrow("SELECT p.*, xmin FROM sync.push p WHERE subject = 'pay_1'")
+        frozen.send(signal.SIGCONT)
+        lost = await frozen.line("leases_lost")
+        assert lost["count"] == 3
+        # What it had got from FreshBooks it could not store any more; whoever took over looks it up.
+        assert stored is not None
+        assert stored["state"] == "sending"
+
+        async def is_done() -> bool:
+            return bool(await books.database.fetchval(state) == "done")
+
+        await eventually(is_done, within_s=60)
+        assert len(await books.recorded(partner, "pay_1")) == 1
+        await shared(books, 3, 3)
+        assert await survivor.metric("syncd_lease_takeovers_total") == 3
+        assert not frozen.lines("supervisor_crashed")
