@@ -1,5 +1,6 @@
 """Performs a lane's effects: finds the account, hands it to whoever does the work, gives back the event."""
 
+from collections.abc import Callable
 from typing import assert_never
 
 from daemon.actors.callbacks import PacedCallbacks
@@ -35,10 +36,11 @@ from daemon.core.state import Connection
 
 
 class Performer:
-    """Works for one supervisor, through its limiter."""
+    """Works for one supervisor, through its limiter; begins nothing more once `goes_on` says no."""
 
-    def __init__(self, partner_id: PartnerId, world: World, limiter: Limiter) -> None:
+    def __init__(self, partner_id: PartnerId, world: World, limiter: Limiter, goes_on: Callable[[], bool]) -> None:
         self._partner_id = partner_id
+        self._goes_on = goes_on
         self._world = world
         self._limiter = limiter
 
@@ -66,7 +68,7 @@ class Performer:
             case EnsureCallbacks():
                 return await self._ensure_callbacks(effect, connection, policy)
             case PushNext():
-                return await push_next(world, self._line(connection), effect, policy.push)
+                return await push_next(world, self._line(connection), effect, policy.push, self._goes_on)
             case _:
                 assert_never(effect)
 

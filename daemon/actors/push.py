@@ -1,6 +1,11 @@
-"""The push lane: claim the oldest due push, payments before journal entries, and take it through the protocol (W4)."""
+"""The push lane: take due pushes through the protocol, payments before journal entries, a few at once (W4)."""
 
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
+
+import anyio
+from anyio.abc import TaskGroup
 
 from daemon.actors.limiter import Line
 from daemon.actors.push_entry import EntryErrand
@@ -8,48 +13,113 @@ from daemon.actors.push_payment import PaymentErrand
 from daemon.actors.world import World
 from daemon.actors.write_back import WriteBack
 from daemon.core.effects import PushNext
-from daemon.core.errors import FenceLost
+from daemon.core.errors import (
+    AuthorizationExpired,
+    AuthorizationLost,
+    FenceLost,
+    FreshBooksAnswerInvalid,
+    FreshBooksRefused,
+    FreshBooksUnavailable,
+    StoreUnavailable,
+)
 from daemon.core.events import Pushed
+from daemon.core.exchange import Claim
 from daemon.core.policy import PushPolicy
 
 UNCLAIMED_WAIT = timedelta(seconds=1)
+TURN = timedelta(seconds=2)
+"""After so long no further push is begun, so that the supervisor gets its turn: a pause, a reload, a new token."""
+_AUTHORIZATION = (AuthorizationExpired, AuthorizationLost)
+_FAILURES = (FreshBooksUnavailable, FreshBooksRefused, FreshBooksAnswerInvalid, StoreUnavailable)
 
 
-async def push_next(world: World, line: Line, effect: PushNext, policy: PushPolicy) -> Pushed:
-    """Claim the oldest due push and work on it; tell when the next one is due.
+async def push_next(
+    world: World, line: Line, effect: PushNext, policy: PushPolicy, goes_on: Callable[[], bool] = lambda: True
+) -> Pushed:
+    """Work on what is due; tell when the next push is due. Once `goes_on` says no, nothing more is begun.
 
-    A payment goes before any deposit or move, so that these never delay one. Raises what the reads before a POST raise:
-    nothing was sent then, and the claim is given back.
+    A payment goes before any deposit or move, so that these never delay one. Raises what the reads before a POST raise
+    when no push got through, or when FreshBooks wants another token: nothing was sent then, and claims are given back.
     """
     now = world.clock.now()
-    try:
-        worked = await _work(world, line, effect, policy, now)
-    except FenceLost:
-        # Someone else holds the claim now: whatever was decided here must not be stored, and will be decided there.
-        return Pushed(next_at=now)
-    if not worked:
+    turn = _Turn(world, line, effect, policy, goes_on)
+    if not await turn.pay() and not await turn.enter():
         next_at = await world.store.next_push_at(effect.scope, now)
         # What is due and could not be claimed is in someone else's hands: asking again at once would only spin.
         return Pushed(next_at=max(next_at, now + UNCLAIMED_WAIT) if next_at else None)
     return Pushed(next_at=now, rereads=True)
 
 
-async def _work(world: World, line: Line, effect: PushNext, policy: PushPolicy, now: datetime) -> bool:
-    """Work on one push, if any is due; tell whether one was."""
-    deadline_at = _claim_deadline(now, policy)
-    claim = await world.store.claim(effect.scope, now, deadline_at)
-    if claim is not None:
-        payment = PaymentErrand(world, line, claim, policy, effect.timezone)
-        await WriteBack(world, line, payment, policy).run(claim.push)
+class _Turn:
+    """Payments of several invoices at once, each in the order of its invoice; then one journal entry."""
+
+    def __init__(
+        self, world: World, line: Line, effect: PushNext, policy: PushPolicy, goes_on: Callable[[], bool]
+    ) -> None:
+        self._world = world
+        self._line = line
+        self._effect = effect
+        self._policy = policy
+        self._goes_on = goes_on
+        self._until = world.clock.now() + TURN
+        self._workers = 0
+        self._through = 0
+        self._failures: list[Exception] = []
+        # The store keeps one push per invoice in flight; two claims at once could not see each other.
+        self._claiming = anyio.Lock()
+
+    async def pay(self) -> bool:
+        """Work on the payments that are due; tell whether any was."""
+        async with anyio.create_task_group() as workers:
+            self._start(workers)
+        refused = [error for error in self._failures if isinstance(error, _AUTHORIZATION)]
+        if refused or (self._failures and not self._through):
+            raise (*refused, *self._failures)[0]
+        # One that could not be read waits by itself, and holds up no other.
+        return bool(self._through or self._failures)
+
+    def _start(self, workers: TaskGroup) -> None:
+        self._workers += 1
+        workers.start_soon(self._work, workers)
+
+    async def _work(self, workers: TaskGroup) -> None:
+        """Take payments until none is due or one fails; whoever finds work asks for another worker."""
+        try:
+            while self._goes_on() and self._world.clock.now() < self._until:
+                claim = await self._claim()
+                if claim is None:
+                    return
+                if self._workers < self._policy.in_flight:
+                    self._start(workers)
+                await self._push(claim)
+        except (*_AUTHORIZATION, *_FAILURES) as error:
+            self._failures.append(error)
+
+    async def _claim(self) -> Claim | None:
+        async with self._claiming:
+            now = self._world.clock.now()
+            return await self._world.store.claim(self._effect.scope, now, self._deadline(now))
+
+    async def _push(self, claim: Claim) -> None:
+        errand = PaymentErrand(self._world, self._line, claim, self._policy, self._effect.timezone)
+        # Where someone else holds the claim now, whatever was decided here must not be stored: it is decided there.
+        with suppress(FenceLost):
+            await WriteBack(self._world, self._line, errand, self._policy).run(claim.push)
+        self._through += 1
+
+    async def enter(self) -> bool:
+        """Work on one journal entry, if any is due; tell whether one was."""
+        if not self._goes_on():
+            return False
+        now = self._world.clock.now()
+        claim = await self._world.store.claim_entry(self._effect.scope, now, self._deadline(now))
+        if claim is None:
+            return False
+        entry = EntryErrand(self._world, self._line, claim, self._policy, self._effect.timezone)
+        with suppress(FenceLost):
+            await WriteBack(self._world, self._line, entry, self._policy).run(claim.push)
         return True
-    entry_claim = await world.store.claim_entry(effect.scope, now, deadline_at)
-    if entry_claim is None:
-        return False
-    entry = EntryErrand(world, line, entry_claim, policy, effect.timezone)
-    await WriteBack(world, line, entry, policy).run(entry_claim.push)
-    return True
 
-
-def _claim_deadline(now: datetime, policy: PushPolicy) -> datetime:
-    """Give a claim time for its reads, and one longest possible POST after the last moment at which it may send."""
-    return now + 2 * policy.post_timeout
+    def _deadline(self, now: datetime) -> datetime:
+        """Give a claim time for its reads, and one longest possible POST after the last moment at which it may send."""
+        return now + 2 * self._policy.post_timeout

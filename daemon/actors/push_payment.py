@@ -12,10 +12,11 @@ from daemon.actors.world import World
 from daemon.core.errors import FreshBooksNotFound
 from daemon.core.exchange import Claim, DecideInvoice, PaymentDraft
 from daemon.core.invoice_rules import decide_snapshot, decide_without_read
-from daemon.core.model import CustomerId, FbPayment, Push, PushState
+from daemon.core.model import CustomerId, FbPayment, Push, PushState, Snapshot
 from daemon.core.payment_rules import (
     Absent,
     Failure,
+    GuardVerdict,
     LookupVerdict,
     Post,
     after_failure,
@@ -85,14 +86,21 @@ class PaymentErrand:
     async def prepare(self, push: Push) -> bool:
         """Read the books again and post only what they still have room for (W5)."""
         await self._line.draw_create(Priority.PUSH)
-        snapshot = await read_snapshot(self._world, self._line, self._claim.invoice_id, Priority.PUSH)
-        verdict = guard(self._payment, push, snapshot, self._claim.context, self._policy)
+        # Of what was never sent nothing can stand deleted; what follows for an invoice is never decided without them.
+        first = push.claimed_at is None
+        snapshot, verdict = await self._judge(push, deleted=not first)
+        if first and not isinstance(verdict, Post):
+            snapshot, verdict = await self._judge(push, deleted=True)
         if isinstance(verdict, Post):
             return True
         # A person's naming of a record counts only together with the snapshot that shows it.
         judged = after_guard(push, verdict, self._now(), self._policy)
         await self._record(judged, partial(decide_snapshot, snapshot))
         return False
+
+    async def _judge(self, push: Push, *, deleted: bool) -> tuple[Snapshot, GuardVerdict]:
+        snapshot = await read_snapshot(self._world, self._line, self._claim.invoice_id, Priority.PUSH, deleted=deleted)
+        return snapshot, guard(self._payment, push, snapshot, self._claim.context, self._policy)
 
     async def begin(self, deadline_at: datetime) -> Push:
         """Commit that it is about to be sent."""

@@ -60,7 +60,7 @@ class Supervisor:
         self._policy = policy
         self._limiter = world.limiters.of(partner_id, policy.rate)
         self._limiter.retune(policy.rate)
-        self._performer = Performer(partner_id, world, self._limiter)
+        self._performer = Performer(partner_id, world, self._limiter, lambda: not self._draining)
         self._rung: set[str] = set()
         self._answers: deque[events.Event] = deque()
         self._bell = anyio.Event()

@@ -67,7 +67,7 @@ class EnsureCallbacks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PushNext:
-    """Work on the oldest due push. Answered by Pushed, CallFailed or TokenRejected."""
+    """Work on the pushes that are due. Answered by Pushed, CallFailed or TokenRejected."""
 
     scope: Scope
     timezone: str

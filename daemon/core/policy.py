@@ -38,6 +38,8 @@ class PullPolicy:
 class PushPolicy:
     """How long a write to FreshBooks may take and how often it is tried (W4)."""
 
+    in_flight: int = 4
+    """So many payments of a partner are worked on at once, each on an invoice of its own."""
     post_timeout: timedelta = timedelta(seconds=30)
     lookup_margin: timedelta = timedelta(seconds=5)
     lookup_again_after: timedelta = timedelta(seconds=10)

@@ -167,6 +167,7 @@ class RateSettings(Section):
 class PushSettings(Section):
     """How payments are recorded in FreshBooks."""
 
+    in_flight: int = Field(default=_POLICY.push.in_flight, ge=1, le=32)
     post_timeout: Duration = _POLICY.push.post_timeout
     lookup_margin: Duration = _POLICY.push.lookup_margin
     lookup_again_after: Duration = _POLICY.push.lookup_again_after

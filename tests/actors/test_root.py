@@ -10,7 +10,7 @@ from daemon.actors.root import RESTARTS_MAX, STALLED_AFTER
 from daemon.adapters.freshbooks.calls import Call
 from daemon.core.errors import AuthorizationExpired, FreshBooksRefused, FreshBooksUnavailable, StoreUnavailable
 from daemon.core.model import PartnerId, PushState
-from daemon.core.policy import Policy, PullPolicy, RatePolicy
+from daemon.core.policy import Policy, PullPolicy, PushPolicy, RatePolicy
 from daemon.core.state import Connection, ConnectionStatus
 from tests.actors.stage import ActorStage
 from tests.actors.test_supervisor import connected, is_post, running
@@ -154,7 +154,7 @@ async def test_an_unchanged_policy_leaves_every_supervisor_alone() -> None:
 
 
 async def test_draining_lets_a_payment_under_way_be_recorded_and_starts_nothing_more() -> None:
-    stage = ActorStage(5)
+    stage = ActorStage(5, policy=Policy(push=PushPolicy(in_flight=1)))
     stage.connect()
     async with anyio.create_task_group() as group:
         await group.start(stage.root.run)
