@@ -4,7 +4,7 @@ import contextlib
 import copy
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import anyio
@@ -52,6 +52,9 @@ from tests.memory_entries import EntryRows, MemoryEntries
 
 OPEN_STATES = frozenset({PushState.READY, PushState.WAITING, PushState.UNCERTAIN, PushState.SENDING})
 FROM_STORED_FACTS = "platform"
+
+
+A_MONTH = timedelta(days=30)
 
 
 @dataclass(slots=True)
@@ -346,7 +349,16 @@ class MemoryStore(MemoryEntries):
         del now
         self._change(partner_id, status=ConnectionStatus.NOT_CONNECTED, disconnecting=False)
 
-    async def finish_run(self, scope: Scope, feed: Feed, cursor: Cursor, outcome: str) -> None:
+    async def finish_run(
+        self,
+        scope: Scope,
+        feed: Feed,
+        cursor: Cursor,
+        outcome: str,
+        *,
+        kept: timedelta = A_MONTH,
+        error: str = "",
+    ) -> None:
         self.books[scope.partner_id].runs.append((feed, cursor, outcome))
 
     async def raise_issue(self, scope: Scope, issue: Issue) -> None:

@@ -291,6 +291,7 @@ async def reached_world(
         world = World(
             clock=clock,
             store=PostgresStore(pool, clock.sleep),
+            verify=cast("Any", None),
             tokens=cast("Any", None),
             telemetry=Notes(),
             limiters=Limiters(clock),

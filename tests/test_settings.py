@@ -360,9 +360,11 @@ def test_every_value_of_the_policy_can_be_set() -> None:
     changed: dict[str, dict[str, object]] = {}
     for (section, name), _ in keys():
         value = getattr(getattr(Settings(), section), name)
-        if section in {"sync", "rate", "push"}:
+        if section in {"sync", "rate", "push", "verify"}:
             changed.setdefault(section, {})[name] = value * 2 if isinstance(value, timedelta) else value
-            if isinstance(value, (int, float)):
+            if isinstance(value, bool):
+                changed[section][name] = not value
+            elif isinstance(value, (int, float)):
                 changed[section][name] = value / 2 if isinstance(value, float) and value < 1 else max(1, value - 1)
     before, after = leaves(Policy()), leaves(Settings.model_validate(changed).policy())
     assert [name for name in before if before[name] == after[name]] == []

@@ -7,6 +7,7 @@ from daemon.actors.callbacks import PacedCallbacks
 from daemon.actors.limiter import Limiter, Line
 from daemon.actors.pull import count_pages, list_accounts, pull_pages, reread_objects
 from daemon.actors.push import push_next
+from daemon.actors.verify import Verification
 from daemon.actors.world import World
 from daemon.core import events
 from daemon.core.effects import (
@@ -19,6 +20,7 @@ from daemon.core.effects import (
     RefreshToken,
     RereadObjects,
     RevokeToken,
+    VerifyBooks,
 )
 from daemon.core.errors import (
     AuthorizationExpired,
@@ -33,6 +35,10 @@ from daemon.core.model import PartnerId
 from daemon.core.policy import Policy
 from daemon.core.rate_limit import Priority
 from daemon.core.state import Connection
+from daemon.core.verify import VerifyMode, next_verification, outcome_of, seed_of
+
+NIGHTLY = "nightly"
+"""Who asked for a verification that nobody asked for."""
 
 
 class Performer:
@@ -43,6 +49,7 @@ class Performer:
         self._goes_on = goes_on
         self._world = world
         self._limiter = limiter
+        self._verification: Verification | None = None
 
     async def perform(  # noqa: C901, PLR0911, PLR0912 one case per effect: the table reads better whole
         self, effect: LaneEffect, connection: Connection, policy: Policy
@@ -69,6 +76,8 @@ class Performer:
                 return await self._ensure_callbacks(effect, connection, policy)
             case PushNext():
                 return await push_next(world, self._line(connection), effect, policy.push, self._goes_on)
+            case VerifyBooks():
+                return await self._verify(effect, connection, policy)
             case _:
                 assert_never(effect)
 
@@ -83,6 +92,32 @@ class Performer:
             )
             done = False
         return events.CallbacksEnsured(done=done)
+
+    async def _verify(self, effect: VerifyBooks, connection: Connection, policy: Policy) -> events.Event:
+        """Take a step of the open verification; without one, open the night's when its time has come (T1)."""
+        world, scope, now = self._world, effect.scope, self._world.clock.now()
+        ask = await world.verify.open_verification(scope)
+        if ask is None:
+            self._verification = None
+            since = await world.verify.verified_since(scope)
+            next_at = next_verification(scope.partner_id, since, effect.timezone, policy.verify)
+            if next_at is None or next_at > now:
+                return events.Verified(next_at=next_at)
+            seed = seed_of(scope.partner_id, now)
+            await world.verify.ask(scope.partner_id, VerifyMode.FULL, NIGHTLY, now, seed, repair=False)
+            return events.Verified(next_at=now)
+        current = self._verification
+        if current is None or current.ask != ask:
+            current = Verification(world=world, scope=scope, ask=ask, policy=policy)
+            await current.begin()
+            self._verification = current
+        if await current.step(self._line(connection), effect.cursors):
+            await world.verify.show_progress(scope, ask, now, current.stage, current.percent)
+            return events.Verified(next_at=now)
+        self._verification = None
+        report = await world.verify.finish(scope, ask, world.clock.now(), current.report, policy.verify.history_kept)
+        world.telemetry.verified(scope.partner_id, outcome_of(report).value, report.drifted)
+        return events.Verified(next_at=now)
 
     async def _revoke(self, effect: RevokeToken, connection: Connection) -> events.Event:
         try:

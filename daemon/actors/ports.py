@@ -156,6 +156,10 @@ class Telemetry(Protocol):
         """Count what became of a push and how long the payment waited."""
         ...
 
+    def verified(self, partner_id: PartnerId, outcome: str, drifted: int) -> None:
+        """Log what a verification came to; drift at warning."""
+        ...
+
     def throttled(self, partner_id: PartnerId, rate_per_s: float) -> None:
         """Count a 429 and show the lowered rate."""
         ...

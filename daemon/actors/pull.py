@@ -143,7 +143,13 @@ def _advanced(cursor: Cursor, pages: Sequence[Page], changed: int) -> Cursor:
     """Move over the stored pages in order; where a page sends the cursor back, the later ones are read again."""
     for index, page in enumerate(pages):
         expected = page.page + 1
-        facts = PageFacts(page=page.page, pages=page.pages, total=page.total, changed=changed if index == 0 else 0)
+        facts = PageFacts(
+            page=page.page,
+            pages=page.pages,
+            total=page.total,
+            changed=changed if index == 0 else 0,
+            read=len(page.items),
+        )
         queue = cursor.queue
         cursor = advance(cursor, facts)
         if cursor.queue is not queue or cursor.page != expected:

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from daemon.core.backfill import Cursor, Feed
@@ -178,8 +178,10 @@ class ConnectionStore(Protocol):
         """Store that the connection ended (C6)."""
         ...
 
-    async def finish_run(self, scope: Scope, feed: Feed, cursor: Cursor, outcome: str) -> None:
-        """Append to the sync history (T3)."""
+    async def finish_run(
+        self, scope: Scope, feed: Feed, cursor: Cursor, outcome: str, *, kept: timedelta = ..., error: str = ...
+    ) -> None:
+        """Append to the sync history a run that is complete, or fails and why; drop what is older than `kept` (T3)."""
         ...
 
     async def raise_issue(self, scope: Scope, issue: Issue) -> None:

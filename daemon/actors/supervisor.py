@@ -2,6 +2,8 @@
 
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar, assert_never
 
@@ -28,6 +30,7 @@ from daemon.core.effects import (
     RevokeToken,
     StoreCursor,
     StoreEffect,
+    VerifyBooks,
 )
 from daemon.core.errors import (
     AuthorizationExpired,
@@ -156,6 +159,8 @@ class Supervisor:
                 return events.RereadAsked()
             case "callbacks":
                 return events.VerifierArrived()
+            case "verify":
+                return events.VerifyAsked()
             case "policy":
                 return events.PolicyChanged()
             case _:
@@ -217,6 +222,8 @@ class Supervisor:
             KeyMissing,
             StoreUnavailable,
         ) as error:
+            if not attempts and isinstance(effect, CountPages | PullPages):
+                await self._note_failure(effect, error)
             retry_after = error.retry_after if isinstance(error, FreshBooksUnavailable) else None
             delay = backoff_delay(attempts + 1, f"{self.partner_id}:{lane}", self._policy.backoff, retry_after)
             self._world.telemetry.call_failed(
@@ -227,11 +234,19 @@ class Supervisor:
             self._world.telemetry.call_recovered(self.partner_id, lane, attempts)
         return event
 
+    async def _note_failure(self, effect: CountPages | PullPages, error: Exception) -> None:
+        """Enter into the sync history that a run fails from now on; without Postgres only the log tells (T3)."""
+        failed = replace(effect.cursor, finished_at=self._world.clock.now())
+        kept, why = self._policy.pull.history_kept, f"{type(error).__name__}: {error}"
+        with suppress(StoreUnavailable):
+            await self._world.store.finish_run(effect.scope, failed.feed, failed, "failed", kept=kept, error=why)
+
     async def _store(self, effect: StoreEffect) -> None:
         store = self._world.store
         match effect:
             case StoreCursor(scope=scope, cursor=cursor):
-                await self._durably(lambda: _store_cursor(self._world, scope, cursor))
+                kept = self._policy.pull.history_kept
+                await self._durably(lambda: _store_cursor(self._world, scope, cursor, kept))
             case MarkConnected(scope=scope, at=at):
                 await self._durably(lambda: store.mark_connected(scope, at))
             case Park(scope=scope, reason=reason, at=at):
@@ -254,9 +269,9 @@ class Supervisor:
                 await self._world.clock.sleep(delay)
 
 
-async def _store_cursor(world: World, scope: Scope, cursor: Cursor) -> None:
+async def _store_cursor(world: World, scope: Scope, cursor: Cursor, kept: timedelta) -> None:
     await world.store.save_cursor(scope, cursor)
-    await world.store.finish_run(scope, cursor.feed, cursor, "complete")
+    await world.store.finish_run(scope, cursor.feed, cursor, "complete", kept=kept)
 
 
 def _shown(state: State) -> tuple[str, bool]:
@@ -281,4 +296,5 @@ _LANE_OF: dict[type[LaneEffect], Lane] = {
     ListAccounts: Lane.PULL,
     EnsureCallbacks: Lane.PULL,
     PushNext: Lane.PUSH,
+    VerifyBooks: Lane.VERIFY,
 }

@@ -8,6 +8,7 @@ from daemon.actors.crash_points import Reached, pass_by
 from daemon.actors.limiter import Limiters
 from daemon.actors.ports import Accounting, Clock, Telemetry, Tokens
 from daemon.actors.store_ports import Store
+from daemon.actors.verify_ports import VerifyStore
 from daemon.core.model import PartnerId
 from daemon.core.state import Connection
 
@@ -22,6 +23,7 @@ class World:
 
     clock: Clock
     store: Store
+    verify: VerifyStore
     tokens: Tokens
     telemetry: Telemetry
     limiters: Limiters

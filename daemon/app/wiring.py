@@ -45,6 +45,7 @@ from daemon.adapters.postgres.sealed_store import SealedStore
 from daemon.adapters.postgres.session_store import SessionStore
 from daemon.adapters.postgres.store import PostgresStore
 from daemon.adapters.postgres.token_store import TokenStore
+from daemon.adapters.postgres.verify_store import VerifyStore
 from daemon.app.books import PartnerBooks
 from daemon.app.crashing import crash_points
 from daemon.app.database import Database
@@ -142,6 +143,7 @@ class _Workshop:
         world = World(
             clock=self.clock,
             store=store,
+            verify=VerifyStore(self.pool),
             tokens=tokens,
             telemetry=telemetry,
             limiters=Limiters(self.clock),

@@ -13,6 +13,7 @@ from daemon.cli.keys import keys
 from daemon.cli.options import load_complete, load_settings, with_config
 from daemon.cli.problems import EXIT_CODES, PlainGroup
 from daemon.cli.service import check_config, link, reload
+from daemon.cli.verify import verify
 
 CONTEXT: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -76,7 +77,7 @@ def status(config: Path | None, *, as_json: bool) -> None:
     as_table(rows, now)
 
 
-for _command in (audit, keys, tokens, check_config, reload, link):
+for _command in (audit, keys, tokens, verify, check_config, reload, link):
     main.add_command(_command)
 
 

@@ -43,9 +43,9 @@ class Cursor:
 
     Stored in the transaction that stores the page, so a crash resumes at exactly this page. An empty `queue` means
     complete. `total` is the record count of the current pass as last told, None before its first page; `pages_done`
-    and `pages_expected` count over the whole run and give a percentage that never goes back. `changed` counts records
-    written in this run. `due_at` is when a complete feed should run again. `page_size` is fixed when a run begins:
-    page numbers mean nothing under another one, so a reloaded size waits for the next run.
+    and `pages_expected` count over the whole run and give a percentage that never goes back. `read` and `changed` count
+    records read and written in this run. `due_at` is when a complete feed should run again. `page_size` is fixed when a
+    run begins: page numbers mean nothing under another one, so a reloaded size waits for the next run.
     """
 
     feed: Feed
@@ -57,6 +57,7 @@ class Cursor:
     pages_done: int = 0
     pages_expected: int = 0
     percent: int = 0
+    read: int = 0
     changed: int = 0
     runs: int = 0
     began_at: datetime | None = None
@@ -80,7 +81,7 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageFacts:
-    """What one fetched page told: the number that was asked for, the listing's page and record counts, records written.
+    """What one fetched page told: the number asked for, the listing's page and record counts; records written, read.
 
     `pages` and `total` are 0 when the listing is empty; a page beyond the end tells the same counts as any other.
     """
@@ -89,6 +90,7 @@ class PageFacts:
     pages: int
     total: int
     changed: int
+    read: int = 0
 
 
 def backfill_passes(today: date, pull: PullPolicy) -> tuple[Pass, ...]:
@@ -153,6 +155,7 @@ def advance(cursor: Cursor, facts: PageFacts) -> Cursor:
         total=facts.total,
         pages_done=done,
         pages_expected=expected,
+        read=cursor.read + facts.read,
         changed=cursor.changed + facts.changed,
         percent=max(cursor.percent, min(99, done * 100 // max(expected, 1))),
     )

@@ -39,6 +39,7 @@ def restored(connection: Connection, scope: Scope, now: datetime, policy: Policy
             accounts_at=now,
             callbacks_at=now,
             push_at=now,
+            verify_at=now,
         ),
         parked=connection.parked,
     )
@@ -65,12 +66,15 @@ def retuned(state: Syncing, now: datetime, policy: Policy) -> Syncing:
     if old.token_until is not None and old.refresh_at is not None:
         schedule = replace(schedule, refresh_at=min(old.refresh_at, refresh_at(old.token_until, now, policy)))
     cursors = with_deadlines(state.cursors, state.connection, now, policy.pull)
+    # A new begin of the nights is worked out by asking anew.
+    schedule = replace(schedule, verify_at=now)
     return asked(replace(state, cursors=cursors, schedule=schedule), Lane.PUSH, now)
 
 
 def asked(state: Syncing, lane: Lane, now: datetime) -> Syncing:
-    """Note that there is work for the push lane or rereads for the pull lane, even if its present effect missed it."""
-    wish = replace(state.schedule, push_at=now) if lane is Lane.PUSH else replace(state.schedule, reread_at=now)
+    """Note that there is work for a lane (for the pull lane: rereads), even if its present effect missed it."""
+    fields = {Lane.PUSH: "push_at", Lane.PULL: "reread_at", Lane.VERIFY: "verify_at"}
+    wish = replace(state.schedule, **{fields[lane]: now})
     current = lane_of(state, lane)
     return with_lane(replace(state, schedule=wish), lane, replace(current, asked=current.busy))
 
@@ -81,8 +85,9 @@ def _with_new_tokens(state: Syncing, fresh: Syncing) -> Syncing:
     What is in flight under them says nothing of the new ones.
     """
     old = state.lanes
-    auth, pull, push = (replace(_forgiven(lane), stale=lane.busy) for lane in (old.auth, old.pull, old.push))
-    return replace(fresh, lanes=Lanes(auth=auth, pull=pull, push=push))
+    lanes = (old.auth, old.pull, old.push, old.verify)
+    auth, pull, push, verify = (replace(_forgiven(lane), stale=lane.busy) for lane in lanes)
+    return replace(fresh, lanes=Lanes(auth=auth, pull=pull, push=push, verify=verify))
 
 
 def _with_old_tokens(state: Syncing, fresh: Syncing, now: datetime, policy: Policy) -> Syncing:

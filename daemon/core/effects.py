@@ -73,8 +73,20 @@ class PushNext:
     timezone: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyBooks:
+    """Take the next step of a verification, if one is asked for or due.
+
+    `cursors` tell what can have been read of FreshBooks by now. Answered by Verified, CallFailed or TokenRejected.
+    """
+
+    scope: Scope
+    timezone: str
+    cursors: tuple[Cursor, ...]
+
+
 PullEffect = CountPages | PullPages | RereadObjects | ListAccounts | EnsureCallbacks
-LaneEffect = RefreshToken | RevokeToken | PullEffect | PushNext
+LaneEffect = RefreshToken | RevokeToken | PullEffect | PushNext | VerifyBooks
 """Effects that run in a lane and are answered by an event."""
 
 

@@ -29,6 +29,11 @@ class VerifierArrived:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyAsked:
+    """Someone asked for the books to be verified."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionChanged:
     """The stored connection differs from what the state knows: consent, accounts, disconnect, pause, sync now."""
 
@@ -104,6 +109,13 @@ class Pushed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """A step of a verification was taken, or none was due; the next is due at `next_at`."""
+
+    next_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallFailed:
     """FreshBooks or Postgres did not do what an effect needed; the lane waits and tries again."""
 
@@ -123,6 +135,7 @@ Event = (
     | PushArrived
     | RereadAsked
     | VerifierArrived
+    | VerifyAsked
     | ConnectionChanged
     | PolicyChanged
     | DrainAsked
@@ -134,6 +147,7 @@ Event = (
     | AccountsListed
     | CallbacksEnsured
     | Pushed
+    | Verified
     | CallFailed
     | TokenRejected
 )

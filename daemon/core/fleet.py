@@ -17,7 +17,8 @@ class FleetRow:
     runs now, is missing, and the latter stands in `running`. `unpushed` counts payments on their way to FreshBooks,
     `oldest_unpushed_at` is the earliest initiation among them; payments that wait for accounts or the like are counted
     in `waiting` instead, and those that need a person are issues. `issues` counts the open ones by kind. `owner` is the
-    process that works for the partner, as host and process id; None while there is none.
+    process that works for the partner, as host and process id; None while there is none. `drift` is what the last
+    verification found, which ended at `verified_at`.
     """
 
     partner_id: PartnerId
@@ -34,6 +35,8 @@ class FleetRow:
     waiting: int = 0
     issues: Mapping[IssueKind, int] = field(default_factory=dict)
     owner: str | None = None
+    verified_at: datetime | None = None
+    drift: int = 0
 
     @property
     def open_issues(self) -> int:

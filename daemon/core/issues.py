@@ -227,6 +227,22 @@ def filter_ignored(resource: Resource, what: str) -> Issue:
     )
 
 
+ABOUT_BOOKS: Final = ("books", "")
+"""The subject of what a verification of all books found."""
+
+
+def books_differ(count: int, examples: Sequence[str]) -> Issue:
+    """A verification found differences that no rule prescribes (T1)."""
+    things = "1 difference" if count == 1 else f"{count:,} differences"
+    return Issue(
+        kind=IssueKind.DRIFT,
+        subject=ABOUT_BOOKS,
+        reason=f"A comparison with FreshBooks found {things}: {' '.join(examples)}",
+        next_step="Look at the comparison on the Verification page. What differs on our side can be read again there.",
+        data=(("differences", str(count)),),
+    )
+
+
 def _records(ids: Sequence[FbPaymentId]) -> str:
     return "payment " + ", ".join(f"#{fb_id}" for fb_id in ids) if ids else "its payment"
 

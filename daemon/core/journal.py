@@ -38,13 +38,17 @@ class JournalDraft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FbJournalEntry:
-    """An entry as FreshBooks' journal shows it: `debits` is the sum of its debit sides."""
+    """An entry as FreshBooks' journal shows it: `debits` is the sum of its debit sides.
+
+    `sides` are FreshBooks' older account ids with signed amounts, where every line tells its account; else empty.
+    """
 
     id: str
     name: str
     description: str
     entered_on: date
     debits: Decimal
+    sides: tuple[tuple[int, Decimal], ...] = ()
 
 
 class EntryKind(enum.StrEnum):

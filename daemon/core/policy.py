@@ -32,6 +32,8 @@ class PullPolicy:
     overlap: timedelta = timedelta(days=2)
     rereads_per_step: int = 10
     closing_passes_max: int = 5
+    history_kept: timedelta = timedelta(days=30)
+    """How long the runs of the sync history are kept (T3)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +61,21 @@ class BackoffPolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyPolicy:
+    """When the books are verified by themselves, and how much is kept of it (T1, T3)."""
+
+    nightly: bool = True
+    begin_hour: int = 2
+    spread: timedelta = timedelta(hours=4)
+    quick_days: int = 7
+    sample: int = 50
+    """So many invoices, and as many payments, are drawn for a quick verification."""
+    suspects_max: int = 1000
+    """So many differences are read again one by one before they count; with more, the rest is only counted."""
+    history_kept: timedelta = timedelta(days=90)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """All of a supervisor's settings as one value; a reload that leaves it equal leaves the supervisor alone."""
 
@@ -66,5 +83,6 @@ class Policy:
     pull: PullPolicy = field(default_factory=PullPolicy)
     push: PushPolicy = field(default_factory=PushPolicy)
     backoff: BackoffPolicy = field(default_factory=BackoffPolicy)
+    verify: VerifyPolicy = field(default_factory=VerifyPolicy)
     call_timeout: timedelta = timedelta(seconds=20)
     token_refresh_margin: timedelta = timedelta(hours=1)

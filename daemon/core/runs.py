@@ -42,7 +42,7 @@ def _connected(state: Syncing, now: datetime) -> Connected:
         scope=state.scope,
         connection=replace(state.connection, status=ConnectionStatus.CONNECTED),
         cursors=state.cursors,
-        schedule=replace(state.schedule, push_at=now, accounts_at=now),
+        schedule=replace(state.schedule, push_at=now, accounts_at=now, verify_at=now),
         lanes=state.lanes,
         parked=state.parked,
     )

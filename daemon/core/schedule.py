@@ -18,6 +18,7 @@ from daemon.core.effects import (
     RefreshToken,
     RereadObjects,
     RevokeToken,
+    VerifyBooks,
 )
 from daemon.core.policy import Policy, PullPolicy
 from daemon.core.state import Connected, Lane, LaneState, NotConnected, Pending, State, Syncing, cursor_of, is_leaving
@@ -44,7 +45,12 @@ def start_work(state: Syncing, now: datetime, policy: Policy) -> tuple[Syncing, 
     effects: list[LaneEffect] = []
     if _is_due(state.schedule.token_until, now):
         state = replace(state, schedule=replace(state.schedule, token_until=None))
-    for lane, choose in ((Lane.AUTH, _auth_effect), (Lane.PULL, _pull_effect), (Lane.PUSH, _push_effect)):
+    for lane, choose in (
+        (Lane.AUTH, _auth_effect),
+        (Lane.PULL, _pull_effect),
+        (Lane.PUSH, _push_effect),
+        (Lane.VERIFY, _verify_effect),
+    ):
         if not is_free(lane_of(state, lane), now):
             continue
         state, effect = choose(state, now, policy)
@@ -62,13 +68,15 @@ def wake_at(state: State) -> datetime | None:
         (state.lanes.auth, _auth_at(state)),
         (state.lanes.pull, _pull_at(state)),
         (state.lanes.push, _push_at(state)),
+        (state.lanes.verify, _verify_at(state)),
     )
     return min((_held(lane, at) for lane, at in wishes if at is not None and not lane.busy), default=None)
 
 
 def lane_of(state: Syncing, lane: Lane) -> LaneState:
     """Read one lane."""
-    return {Lane.AUTH: state.lanes.auth, Lane.PULL: state.lanes.pull, Lane.PUSH: state.lanes.push}[lane]
+    lanes = state.lanes
+    return {Lane.AUTH: lanes.auth, Lane.PULL: lanes.pull, Lane.PUSH: lanes.push, Lane.VERIFY: lanes.verify}[lane]
 
 
 def with_lane(state: Syncing, lane: Lane, value: LaneState) -> Syncing:
@@ -80,6 +88,8 @@ def with_lane(state: Syncing, lane: Lane, value: LaneState) -> Syncing:
             return replace(state, lanes=replace(state.lanes, pull=value))
         case Lane.PUSH:
             return replace(state, lanes=replace(state.lanes, push=value))
+        case Lane.VERIFY:
+            return replace(state, lanes=replace(state.lanes, verify=value))
         case _:
             assert_never(lane)
 
@@ -115,6 +125,12 @@ def _push_effect(state: Syncing, now: datetime, _policy: Policy) -> tuple[Syncin
     if not _is_due(_push_at(state), now):
         return state, None
     return state, PushNext(scope=state.scope, timezone=state.connection.timezone)
+
+
+def _verify_effect(state: Syncing, now: datetime, _policy: Policy) -> tuple[Syncing, LaneEffect | None]:
+    if not _is_due(_verify_at(state), now):
+        return state, None
+    return state, VerifyBooks(scope=state.scope, timezone=state.connection.timezone, cursors=state.cursors)
 
 
 def _pull_effect(state: Syncing, now: datetime, policy: Policy) -> tuple[Syncing, LaneEffect | None]:
@@ -193,7 +209,8 @@ def _auth_at(state: Syncing) -> datetime | None:
         return None
     if state.connection.disconnecting:
         # The tokens are revoked only when nothing uses them any more.
-        return None if state.lanes.pull.busy or state.lanes.push.busy else EPOCH
+        users = (state.lanes.pull, state.lanes.push, state.lanes.verify)
+        return None if any(lane.busy for lane in users) else EPOCH
     if state.parked is not None or state.connection.paused:
         return None
     return state.schedule.refresh_at
@@ -203,6 +220,12 @@ def _push_at(state: Syncing) -> datetime | None:
     if not _may_work(state) or not isinstance(state, Connected) or not state.connection.accounts_chosen:
         return None
     return state.schedule.push_at
+
+
+def _verify_at(state: Syncing) -> datetime | None:
+    if not _may_work(state) or not isinstance(state, Connected):
+        return None
+    return state.schedule.verify_at
 
 
 def _pull_at(state: Syncing) -> datetime | None:

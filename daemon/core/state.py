@@ -47,6 +47,7 @@ class Lane(enum.StrEnum):
     AUTH = "auth"
     PULL = "pull"
     PUSH = "push"
+    VERIFY = "verify"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,11 +67,12 @@ class LaneState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lanes:
-    """The three lanes of a supervisor."""
+    """The four lanes of a supervisor."""
 
     auth: LaneState = field(default_factory=LaneState)
     pull: LaneState = field(default_factory=LaneState)
     push: LaneState = field(default_factory=LaneState)
+    verify: LaneState = field(default_factory=LaneState)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +88,7 @@ class Schedule:
     accounts_at: datetime | None = None
     callbacks_at: datetime | None = None
     push_at: datetime | None = None
+    verify_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,6 +38,7 @@ _Answer = (
     | events.AccountsListed
     | events.CallbacksEnsured
     | events.Pushed
+    | events.Verified
     | events.CallFailed
     | events.TokenRejected
 )
@@ -85,7 +86,7 @@ def _while_not_connected(
             return (fresh, []) if isinstance(fresh, NotConnected) else _work(fresh, [], now, policy)
         case events.Woke() | events.PushArrived() | events.RereadAsked() | events.VerifierArrived():
             return state, []
-        case events.PolicyChanged() | events.DrainAsked():
+        case events.VerifyAsked() | events.PolicyChanged() | events.DrainAsked():
             return state, []
         case _:
             raise IllegalTransitionError(f"{type(event).__name__} while not connected")
@@ -104,6 +105,8 @@ def _while_syncing(  # noqa: C901, PLR0912 one case per event: the table reads b
             state = asked(state, Lane.PUSH, now)
         case events.RereadAsked():
             state = asked(state, Lane.PULL, now)
+        case events.VerifyAsked():
+            state = asked(state, Lane.VERIFY, now)
         case events.VerifierArrived():
             state = replace(state, schedule=replace(state.schedule, callbacks_at=now))
         case events.ConnectionChanged(connection=connection):
@@ -139,7 +142,7 @@ def _auth_answered(state: Syncing, event: _AuthAnswer, now: datetime, policy: Po
             assert_never(event)
 
 
-def _answered(  # noqa: PLR0911 one case per answer: the table reads better whole
+def _answered(  # noqa: C901, PLR0911, PLR0912 one case per answer: the table reads better whole
     state: Syncing, event: _Answer, now: datetime, policy: Policy
 ) -> Syncing:
     match event:
@@ -159,6 +162,10 @@ def _answered(  # noqa: PLR0911 one case per answer: the table reads better whol
             return replace(state, schedule=replace(state.schedule, callbacks_at=now + wait))
         case events.Pushed():
             return _pushed(state, event, now, policy)
+        case events.Verified(next_at=next_at):
+            verify_at = now if state.lanes.verify.asked else next_at
+            state = _succeeded(state, Lane.VERIFY)
+            return replace(state, schedule=replace(state.schedule, verify_at=verify_at))
         case events.CallFailed(lane=lane, retry_after=retry_after):
             return _failed(state, lane, retry_after, now, policy)
         case events.TokenRejected(lane=lane):
@@ -208,6 +215,7 @@ def _token_arrived(state: Syncing, expires_at: datetime, now: datetime, policy: 
     lanes = Lanes(
         pull=replace(state.lanes.pull, stale=state.lanes.pull.busy),
         push=replace(state.lanes.push, stale=state.lanes.push.busy),
+        verify=replace(state.lanes.verify, stale=state.lanes.verify.busy),
     )
     return replace(state, schedule=schedule, connection=connection, lanes=lanes)
 

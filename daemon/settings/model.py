@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from typing_extensions import override
 
-from daemon.core.policy import BackoffPolicy, Policy, PullPolicy, PushPolicy, RatePolicy
+from daemon.core.policy import BackoffPolicy, Policy, PullPolicy, PushPolicy, RatePolicy, VerifyPolicy
 from daemon.settings.values import (
     RESTART,
     Duration,
@@ -139,6 +139,7 @@ class SyncSettings(Section):
     overlap: Duration = _POLICY.pull.overlap
     rereads_per_step: int = Field(default=_POLICY.pull.rereads_per_step, ge=1, le=100)
     closing_passes_max: int = Field(default=_POLICY.pull.closing_passes_max, ge=1, le=100)
+    history_kept: Duration = _POLICY.pull.history_kept
     call_timeout: Duration = _POLICY.call_timeout
     token_refresh_margin: Duration = _POLICY.token_refresh_margin
     backoff_first: Duration = _POLICY.backoff.first
@@ -177,6 +178,18 @@ class PushSettings(Section):
     waiting_interval: Duration = _POLICY.push.waiting_interval
 
 
+class VerifySettings(Section):
+    """When partners' books are compared with FreshBooks by themselves."""
+
+    nightly: bool = _POLICY.verify.nightly
+    begin_hour: int = Field(default=_POLICY.verify.begin_hour, ge=0, le=23)
+    spread: Duration = _POLICY.verify.spread
+    quick_days: int = Field(default=_POLICY.verify.quick_days, ge=1, le=365)
+    sample: int = Field(default=_POLICY.verify.sample, ge=0, le=10_000)
+    suspects_max: int = Field(default=_POLICY.verify.suspects_max, ge=1, le=100_000)
+    history_kept: Duration = _POLICY.verify.history_kept
+
+
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["auto", "json", "console"]
 
@@ -207,6 +220,7 @@ class Settings(BaseSettings):
     sync: SyncSettings = SyncSettings()
     rate: RateSettings = RateSettings()
     push: PushSettings = PushSettings()
+    verify: VerifySettings = VerifySettings()
     log: LogSettings = LogSettings()
     shutdown: ShutdownSettings = ShutdownSettings()
 
@@ -230,6 +244,7 @@ class Settings(BaseSettings):
             rate=RatePolicy(**dict(self.rate)),
             pull=PullPolicy(**_fields(self.sync, PullPolicy)),
             push=PushPolicy(**dict(self.push)),
+            verify=VerifyPolicy(**dict(self.verify)),
             backoff=BackoffPolicy(
                 first=self.sync.backoff_first, maximum=self.sync.backoff_maximum, factor=self.sync.backoff_factor
             ),

@@ -21,6 +21,7 @@ from daemon.sandbox.accounts import Account
 from tests.direct_freshbooks import DirectCaller, Weather, account_of, direct_account, make_sandbox
 from tests.memory_callbacks import PlainKeys
 from tests.memory_store import Books, MemoryStore
+from tests.memory_verify import NoVerification
 from tests.virtual_time import VirtualClock
 
 PARTNER = PartnerId("pt_1")
@@ -83,6 +84,7 @@ class ActorStage:
         self.world = World(
             clock=self.clock,
             store=self.store,
+            verify=NoVerification(),
             tokens=self.keys,
             telemetry=self.notes,
             limiters=Limiters(self.clock),

@@ -294,3 +294,21 @@ async def test_killed_after_any_call_a_payment_stands_exactly_once(calls: int) -
         await stage.until(lambda: stage.push_of("pay_1").state is PushState.DONE, timedelta(minutes=30))
         await stage.until(lambda: stage.invoice(invoice).amount_due == 0, timedelta(minutes=5))
     assert [row.amount for row in stage.fb_payments(invoice)] == [Decimal("55.00")]
+
+
+async def test_a_run_that_fails_is_in_the_history_once_and_then_as_complete() -> None:
+    stage = ActorStage(5)
+    down = [True]
+
+    def weather(call: Call) -> None:
+        if down[0] and "payments/payments" in call.path:
+            raise FreshBooksUnavailable("503")
+
+    stage.caller.turn(weather)
+    stage.connect()
+    async with running(stage):
+        await stage.until(lambda: len(stage.rows().runs) > 0, timedelta(minutes=30))
+        await stage.clock.sleep(540)
+        assert [outcome for _, _, outcome in stage.rows().runs] == ["failed"]
+        down[0] = False
+        await stage.until(lambda: stage.rows().runs[-1][2] == "complete", timedelta(minutes=30))

@@ -42,6 +42,32 @@ async def test_runs_are_kept_and_the_last_try_is_told_from_the_last_success(book
     assert tuple(row) == (NOW + 3 * MINUTE, NOW + MINUTE, NOW)
 
 
+async def test_a_failed_run_is_kept_with_its_reason_and_what_it_had_read(books: Books) -> None:
+    cursor = Cursor(feed=Feed.INVOICES, pages_done=4, read=400, changed=2, began_at=NOW, finished_at=NOW + MINUTE)
+    await books.store.finish_run(SCOPE, Feed.INVOICES, cursor, "failed", error="FreshBooksUnavailable: 503")
+    (row,) = await books.fetch("SELECT outcome, read, error FROM sync.run")
+    assert tuple(row) == ("failed", 400, "FreshBooksUnavailable: 503")
+    (row,) = await books.fetch("SELECT last_attempt_at, last_success_at FROM sync.connection")
+    assert tuple(row) == (NOW + MINUTE, None)
+
+
+async def test_runs_are_kept_as_long_as_was_chosen_and_dropped_in_batches(books: Books) -> None:
+    await books.execute(
+        "INSERT INTO sync.run (partner_id, account_id, feed, stage, finished_at, outcome, pages, changed)"
+        " SELECT $1, $2, 'payments', '', $3::timestamptz - n * interval '1 minute', 'complete', 1, 0"
+        " FROM generate_series(1, 250) n",
+        PARTNER,
+        SCOPE.account_id,
+        NOW - timedelta(days=8),
+    )
+    cursor = Cursor(feed=Feed.PAYMENTS, began_at=NOW, finished_at=NOW)
+    left = []
+    for _ in range(3):
+        await books.store.finish_run(SCOPE, Feed.PAYMENTS, cursor, "complete", kept=timedelta(days=7))
+        left.append(await books.value("SELECT count(*) FROM sync.run"))
+    assert left == [151, 52, 3]
+
+
 async def test_runs_are_kept_for_a_month(books: Books) -> None:
     for day in (0, 1, 30, 31):
         ended = NOW + timedelta(days=day)

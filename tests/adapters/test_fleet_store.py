@@ -104,6 +104,25 @@ async def test_payments_on_their_way_are_counted_and_the_oldest_is_dated(pool: P
     assert row.oldest_unpushed_at == NOW + timedelta(minutes=1)
 
 
+async def test_the_last_verification_that_came_to_an_end_is_told(pool: Pool) -> None:
+    await connect(pool)
+    rows = [("equal", 0), ("drift", 3), ("unchecked", 0)]
+    for number, (outcome, drift) in enumerate(rows):
+        async with pool.connection() as connection:
+            await connection.execute(
+                "INSERT INTO sync.verification"
+                " (partner_id, account_id, mode, asked_by, seed, finished_at, outcome, report)"
+                " VALUES ($1, $2, 'full', 'Ann', 1, $3, $4, $5)",
+                ACME.partner_id,
+                ACME.account_id,
+                NOW + timedelta(minutes=number),
+                outcome,
+                {"kinds": {"different": drift, "doubled": 0}},
+            )
+    row = await only_row(pool)
+    assert (row.drift, row.verified_at) == (3, NOW + timedelta(minutes=1))
+
+
 async def test_open_issues_are_counted_by_kind(pool: Pool) -> None:
     await connect(pool)
     store = ConnectionStore(pool)

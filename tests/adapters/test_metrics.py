@@ -36,6 +36,8 @@ PARTNER_GAUGES = {
     "syncd_partner_oldest_unpushed_payment_timestamp_seconds",
     "syncd_partner_open_issues",
     "syncd_partner_backfill_progress_ratio",
+    "syncd_partner_drift",
+    "syncd_partner_last_verify_timestamp_seconds",
 }
 
 
@@ -100,7 +102,7 @@ def test_prometheus_own_checker_finds_nothing_to_say(metrics: Metrics) -> None:
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
 
 
-def test_only_five_gauges_and_nothing_else_carry_a_partner(metrics: Metrics) -> None:
+def test_only_seven_gauges_and_nothing_else_carry_a_partner(metrics: Metrics) -> None:
     found = {known._name for known in collectors(metrics) if "partner" in known._labelnames}
     assert found == PARTNER_GAUGES
     assert {known._type for known in collectors(metrics) if "partner" in known._labelnames} == {"gauge"}

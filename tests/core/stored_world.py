@@ -19,6 +19,7 @@ from daemon.core.effects import (
     RereadObjects,
     RevokeToken,
     StoreCursor,
+    VerifyBooks,
 )
 from daemon.core.policy import Policy
 from daemon.core.schedule import lane_of, wake_at
@@ -35,6 +36,7 @@ LANES = {
     ListAccounts: Lane.PULL,
     EnsureCallbacks: Lane.PULL,
     PushNext: Lane.PUSH,
+    VerifyBooks: Lane.VERIFY,
 }
 
 
@@ -158,6 +160,8 @@ class World:
                 return events.AccountsListed() if is_list else events.CallbacksEnsured(done=changed == 0)
             case PushNext():
                 return events.Pushed(next_at=later, rereads=changed > 1)
+            case VerifyBooks():
+                return events.Verified(next_at=later)
 
     def _auth_success(self, effect: RefreshToken | RevokeToken) -> events.Event:
         if isinstance(effect, RefreshToken):

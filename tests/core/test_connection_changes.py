@@ -7,7 +7,16 @@ import pytest
 
 from daemon.core import events
 from daemon.core.backfill import Feed
-from daemon.core.effects import Effect, ListAccounts, PullPages, PushNext, RefreshToken, RereadObjects, RevokeToken
+from daemon.core.effects import (
+    Effect,
+    ListAccounts,
+    PullPages,
+    PushNext,
+    RefreshToken,
+    RereadObjects,
+    RevokeToken,
+    VerifyBooks,
+)
 from daemon.core.policy import Policy
 from daemon.core.schedule import REVOKE_ATTEMPTS, wake_at
 from daemon.core.state import (
@@ -70,7 +79,7 @@ def test_a_reconnect_after_reconnect_needed_resumes_exactly_there() -> None:
     state, effects = changed(parked, replace(RECONNECTED, cursors=parked.cursors))
     assert state.parked is None
     assert cursor_of(state, Feed.INVOICES) == page
-    assert [type(effect) for effect in effects] == [RereadObjects, PushNext]
+    assert [type(effect) for effect in effects] == [RereadObjects, PushNext, VerifyBooks]
 
 
 def test_a_reconnect_forgives_the_failures_of_the_old_tokens() -> None:

@@ -82,6 +82,7 @@ EVERY = {
     "quarantined": issues.quarantined(Resource.INVOICES, 812, "the total is missing."),
     "reconnect": issues.reconnect("access was withdrawn."),
     "account gone": issues.account_gone("payments", "Undeposited Funds"),
+    "books differ": issues.books_differ(3, ["Invoice 7 is missing."]),
     "filter ignored": issues.filter_ignored(Resource.PAYMENTS, "updated since"),
 }
 
@@ -100,7 +101,13 @@ def test_an_issue_says_what_happened_and_what_to_do_next(name: str) -> None:
 def test_every_kind_that_an_invoice_decides_is_a_standing_kind() -> None:
     about_books = {issue.kind for issue in EVERY.values() if issue.subject[0] in {"invoice", "payment"}}
     assert about_books <= issues.STANDING_KINDS
-    apart = {IssueKind.QUARANTINED, IssueKind.RECONNECT, IssueKind.ACCOUNT_GONE, IssueKind.FILTER_IGNORED}
+    apart = {
+        IssueKind.QUARANTINED,
+        IssueKind.RECONNECT,
+        IssueKind.ACCOUNT_GONE,
+        IssueKind.FILTER_IGNORED,
+        IssueKind.DRIFT,
+    }
     assert not apart & issues.STANDING_KINDS
 
 

@@ -1,6 +1,6 @@
 """FreshBooks' journal: write an entry, and find what was entered on some days (W6, FB API s3.9)."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -97,12 +97,18 @@ class _DetailEntry(Struct, gc=False):
     entryid: int
 
 
+class _DetailAccount(Struct, gc=False):
+    sub_accountid: int | None = None
+
+
 class _Detail(Struct, gc=False):
     entry: _DetailEntry
     user_entered_date: str
     name: str | None = None
     description: str | None = None
     debit: _DetailMoney | None = None
+    credit: _DetailMoney | None = None
+    sub_account: _DetailAccount | None = None
 
 
 class _Details(Struct, gc=False):
@@ -250,6 +256,7 @@ def _entry(key: int, rows: Sequence[_Detail]) -> FbJournalEntry:
     first = rows[0]
     try:
         debits = sum((read_decimal(row.debit.amount) for row in rows if row.debit is not None), ZERO)
+        sides = tuple(_sides(rows))
     except ValueError as error:
         raise FreshBooksAnswerInvalid(f"a line of journal entry {key} has {error}") from error
     return FbJournalEntry(
@@ -258,4 +265,15 @@ def _entry(key: int, rows: Sequence[_Detail]) -> FbJournalEntry:
         description=first.description or "",
         entered_on=_day_of(first),
         debits=debits,
+        sides=sides if len(sides) == len(rows) else (),
     )
+
+
+def _sides(rows: Sequence[_Detail]) -> Iterator[tuple[int, Decimal]]:
+    """Tell the account and signed amount of each line that names its account."""
+    for row in rows:
+        account = row.sub_account.sub_accountid if row.sub_account is not None else None
+        if account is not None:
+            debit = read_decimal(row.debit.amount) if row.debit is not None else ZERO
+            credit = read_decimal(row.credit.amount) if row.credit is not None else ZERO
+            yield account, debit - credit

@@ -226,6 +226,7 @@ _ISSUES: dict[str, str] = {
     IssueKind.RECONNECT: "Reconnect needed",
     IssueKind.ACCOUNT_GONE: "Chosen account is gone",
     IssueKind.FILTER_IGNORED: "FreshBooks ignored a filter",
+    IssueKind.DRIFT: "Our records and FreshBooks differ",
     "deposit_stopped": "Payout not recorded",
     "move_stopped": "Payment not moved",
     "payout_failed": "Payout failed afterwards",

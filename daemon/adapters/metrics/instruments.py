@@ -1,7 +1,7 @@
 """Every metric of the daemon by name, and the only place where one is made.
 
 Names follow Prometheus' book: base units, `_total` on counters, points in time instead of ages. A partner is a label on
-five gauges and on nothing else; its series go when the partner goes.
+seven gauges and on nothing else; its series go when the partner goes.
 """
 
 import platform
@@ -116,6 +116,14 @@ class Metrics:
         self.partner_backfill_progress = self._gauge(
             "partner_backfill_progress_ratio", "How much of the initial sync is done, 0 to 1.", "partner"
         )
+        self.partner_drift = self._gauge(
+            "partner_drift", "Differences from FreshBooks that the last verification found.", "partner"
+        )
+        self.partner_last_verify = self._gauge(
+            "partner_last_verify_timestamp_seconds",
+            "When the partner's books were last verified, in Unix time; 0 for never.",
+            "partner",
+        )
         self.open_issues = self._gauge("open_issues", "Sync issues that wait for a person, by kind.", "kind")
         self.state_changes = self._counter("state_changes", "Changes of a partner's state.", "to_state")
         self.spoiled_secrets = self._counter("spoiled_secrets", "Stored secrets that no key opened: moved or altered.")
@@ -143,7 +151,13 @@ class Metrics:
         """Show what Postgres knows of all partners; those not among the rows lose these series."""
         self.sample_timestamp.set(now.timestamp())
         issues: Tally[IssueKind] = Tally()
-        for gauge in (self.partner_last_success, self.partner_oldest_unpushed, self.partner_open_issues):
+        for gauge in (
+            self.partner_last_success,
+            self.partner_oldest_unpushed,
+            self.partner_open_issues,
+            self.partner_drift,
+            self.partner_last_verify,
+        ):
             gauge.clear()
         for row in rows:
             issues.update(row.issues)
@@ -167,6 +181,8 @@ class Metrics:
             self.partner_oldest_unpushed,
             self.partner_open_issues,
             self.partner_backfill_progress,
+            self.partner_drift,
+            self.partner_last_verify,
         ):
             gauge.remove_by_labels({"partner": partner_id})
 
@@ -174,6 +190,8 @@ class Metrics:
         self.partner_last_success.labels(row.partner_id).set(_unix(row.last_success_at))
         self.partner_oldest_unpushed.labels(row.partner_id).set(_unix(row.oldest_unpushed_at))
         self.partner_open_issues.labels(row.partner_id).set(row.open_issues)
+        self.partner_drift.labels(row.partner_id).set(row.drift)
+        self.partner_last_verify.labels(row.partner_id).set(_unix(row.verified_at))
         self.set_progress(row.partner_id, row.percent)
 
     def _count_states(self) -> None:

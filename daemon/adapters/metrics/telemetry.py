@@ -82,6 +82,12 @@ class StructlogTelemetry:
         self._log.info("push_finished", partner=partner_id, outcome=outcome, wait_s=waited)
         self._on_change(partner_id)
 
+    def verified(self, partner_id: PartnerId, outcome: str, drifted: int) -> None:
+        """Log what a verification came to."""
+        log = self._log.info if outcome == "equal" else self._log.warning
+        log("books_verified", partner=partner_id, outcome=outcome, differences=drifted)
+        self._on_change(partner_id)
+
     def throttled(self, partner_id: PartnerId, rate_per_s: float) -> None:
         """Count a 429 and tell the lowered rate."""
         self._metrics.throttled.inc()

@@ -1,6 +1,6 @@
 """The connections: who is to be supervised, what each has reached, and its runs and issues."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import asyncpg
@@ -16,6 +16,7 @@ from daemon.core.model import AccountId, Issue, IssueKind, PartnerId, Scope
 from daemon.core.state import Connection, ConnectionStatus
 
 _SQL = queries.load("connections")
+A_MONTH: Final = timedelta(days=30)
 COMPLETE: Final = "complete"
 """The outcome of a run that read everything it set out to read."""
 _READS_ALL_CHANGED_INVOICES: Final = frozenset({Feed.INVOICES, Feed.CLOSING, Feed.CENSUS})
@@ -73,8 +74,10 @@ class ConnectionStore:
                 await add_event(connection, partner_id, "disconnected", {})
                 await _audit_state(connection, partner_id, "ended the connection and forgot its tokens", "asked for")
 
-    async def finish_run(self, scope: Scope, feed: Feed, cursor: Cursor, outcome: str) -> None:
-        """Append to the sync history of the last 30 days (T3).
+    async def finish_run(
+        self, scope: Scope, feed: Feed, cursor: Cursor, outcome: str, *, kept: timedelta = A_MONTH, error: str = ""
+    ) -> None:
+        """Append to the sync history a run that is complete, or fails since now and why; drop what is too old (T3).
 
         A complete pass over the invoices dates all that it found unchanged.
         """
@@ -93,9 +96,11 @@ class ConnectionStore:
                 ended,
                 outcome,
                 cursor.pages_done,
+                cursor.read,
                 cursor.changed,
+                error,
             )
-            await connection.execute(_SQL["drop_old_runs"], scope.partner_id, ended)
+            await connection.execute(_SQL["drop_old_runs"], scope.partner_id, ended - kept)
             await connection.execute(
                 _SQL["mark_run"],
                 scope.partner_id,

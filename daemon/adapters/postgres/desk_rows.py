@@ -270,6 +270,8 @@ def run_of(row: asyncpg.Record) -> RunRow:
         outcome=row["outcome"],
         pages=row["pages"],
         changed=row["changed"],
+        read=row["read"],
+        error=row["error"],
     )
 
 

@@ -18,7 +18,17 @@ from daemon.core.entry_places import about_entry, entry_issues
 from daemon.core.errors import FenceLost
 from daemon.core.exchange import EntryClaim
 from daemon.core.journal import EntryKind, EntryPush, JournalDraft, JournalLine
-from daemon.core.model import Choice, FbPaymentId, Issue, LedgerAccount, PaymentId, PayoutId, PushState, Scope
+from daemon.core.model import (
+    Choice,
+    FbPaymentId,
+    Issue,
+    LedgerAccount,
+    PartnerId,
+    PaymentId,
+    PayoutId,
+    PushState,
+    Scope,
+)
 from daemon.core.move_rules import Move
 
 _SQL = queries.load("entries")
@@ -101,6 +111,17 @@ class EntryStore:
                 after={"choice": choice.value, "state": push.state.value},
             )
             await notify(connection, scope.partner_id, "push")
+
+
+async def payouts_of(connection: Conn, partner_id: PartnerId, pushes: Collection[EntryPush]) -> dict[str, Payout]:
+    """Load the payouts that these entries record, by id."""
+    found: dict[str, Payout] = {}
+    for subject in {push.subject for push in pushes if push.kind is EntryKind.PAYOUT}:
+        row = await connection.fetchrow(_SQL["payout"], partner_id, subject)
+        members = await connection.fetch(_SQL["members"], partner_id, subject)
+        if row is not None:
+            found[subject] = _payout_of(row, [_member_of(member) for member in members])
+    return found
 
 
 async def _about(connection: Conn, scope: Scope, push: EntryPush) -> Payout | Move:

@@ -52,6 +52,8 @@ def _row(row: asyncpg.Record) -> FleetRow:
         oldest_unpushed_at=row["oldest_unpushed_at"],
         waiting=row["waiting"],
         owner=row["owner"],
+        verified_at=row["verified_at"],
+        drift=row["drift"],
         issues={_KINDS[kind]: count for kind, count in row["issues"].items() if kind in _KINDS},
     )
 

@@ -13,7 +13,7 @@ from daemon.core.model import PartnerId
 
 Wake = tuple[PartnerId, str]
 CHANNEL: Final = "syncd_wake"
-KINDS: Final = ("connection", "reread", "push")
+KINDS: Final = ("connection", "reread", "push", "verify")
 PING_AFTER_S: Final = 30.0
 """So long without a word, and the connection is asked whether it still lives: a cut cable tells nothing."""
 _LOST: Final = (

@@ -38,7 +38,7 @@ class IssueRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRow:
-    """One run of the sync history (T3)."""
+    """One run of the sync history (T3): `outcome` is "complete" or "failed", and then `error` tells why."""
 
     run_id: int
     feed: Feed
@@ -48,6 +48,8 @@ class RunRow:
     outcome: str
     pages: int
     changed: int
+    read: int = 0
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -128,6 +128,7 @@ class IssueKind(enum.StrEnum):
     RECONNECT = "reconnect_needed"
     ACCOUNT_GONE = "account_gone"
     FILTER_IGNORED = "filter_ignored"
+    DRIFT = "drift"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,14 +41,14 @@ DELETE FROM sync.token WHERE partner_id = $1
 INSERT INTO platform.event (partner_id, kind, subject, data) VALUES ($1, $2, 'connection', $3)
 
 -- name: add_run
-INSERT INTO sync.run (partner_id, account_id, feed, stage, began_at, finished_at, outcome, pages, changed)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+INSERT INTO sync.run (partner_id, account_id, feed, stage, began_at, finished_at, outcome, pages, read, changed, error)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 
 -- name: drop_old_runs
--- A few with every new one: the history stays at a month.
+-- A batch with every new one, so that no statement ever deletes much.
 DELETE FROM sync.run
-WHERE partner_id = $1 AND finished_at < $2::timestamptz - interval '30 days'
-  AND run_id IN (SELECT run_id FROM sync.run WHERE partner_id = $1 ORDER BY run_id LIMIT 10)
+WHERE partner_id = $1 AND run_id IN (
+    SELECT run_id FROM sync.run WHERE partner_id = $1 AND finished_at < $2 ORDER BY finished_at LIMIT 100)
 
 -- name: mark_run
 UPDATE sync.connection

@@ -4,7 +4,7 @@
 SELECT p.partner_id, p.name, coalesce(c.status, 'not_connected') AS status, c.parked_reason,
        coalesce(c.paused, false) AS paused, c.last_success_at, coalesce(feed.cursors, '{}') AS cursors,
        coalesce(push.unpushed, 0) AS unpushed, push.oldest_unpushed_at, coalesce(push.waiting, 0) AS waiting,
-       coalesce(issue.counts, '{}') AS issues, owner.name AS owner
+       coalesce(issue.counts, '{}') AS issues, owner.name AS owner, verified.finished_at AS verified_at, coalesce(verified.drift, 0) AS drift
 FROM platform.partner p
 LEFT JOIN sync.connection c USING (partner_id)
 LEFT JOIN sync.lease l USING (partner_id)
@@ -31,4 +31,11 @@ LEFT JOIN (
     FROM (SELECT partner_id, kind, count(*) AS open FROM sync.issue WHERE closed_at IS NULL GROUP BY partner_id, kind) kinds
     GROUP BY partner_id
 ) issue ON issue.partner_id = p.partner_id
+LEFT JOIN LATERAL (
+    SELECT v.finished_at,
+           (SELECT coalesce(sum(k.value::int), 0) FROM jsonb_each_text(v.report -> 'kinds') k) AS drift
+    FROM sync.verification v
+    WHERE v.partner_id = p.partner_id AND v.account_id = c.account_id AND v.outcome IN ('equal', 'drift')
+    ORDER BY v.verification_id DESC LIMIT 1
+) verified ON true
 ORDER BY p.partner_id;
