@@ -168,7 +168,9 @@ def _counted(link: Link, rows: Iterable[Applied], shown: Decimal, invoice_id: In
 def _is_superseded(link: Link, row: Applied) -> bool:
     own_invoice = link.payment.invoice_id
     at_home = any(other.invoice_id == own_invoice and other.amount > ZERO for other in link.elsewhere)
-    older = any(push.fb_payment_id == row.fb_payment_id for push in link.pushes[:-1])
+    holders = [push.generation for push in link.pushes if push.fb_payment_id == row.fb_payment_id]
+    # A newer generation may have adopted the record of an older one that came back: then it is the one that counts.
+    older = bool(holders) and holders[-1] != link.pushes[-1].generation
     return at_home or older
 
 

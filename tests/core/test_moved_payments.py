@@ -72,6 +72,11 @@ def test_a_payment_moved_here_pays_nothing_once_it_is_recorded_again_where_it_be
     assert due([third], MOVED) == 0
 
 
+def test_a_payment_moved_here_pays_this_invoice_also_when_a_newer_generation_had_taken_its_record_over() -> None:
+    adopted = make_link(VISITOR, make_done(choice=Choice.RECORD_AGAIN), make_done(generation=2))
+    assert due([adopted], MOVED) == 0
+
+
 def test_a_payment_moved_here_that_has_not_arrived_yet_counts_nothing() -> None:
     assert due([make_link(VISITOR, make_push(state=PushState.UNCERTAIN))]) == 100
 
