@@ -14,7 +14,7 @@ from daemon.core.choices import NotOffered, apply_choice
 from daemon.core.errors import FenceLost
 from daemon.core.exchange import Claim, DecideInvoice, InvoiceRead, MergeReport, Reread, Undecodable
 from daemon.core.invoice_rules import decide_without_read
-from daemon.core.issues import STANDING_KINDS
+from daemon.core.issues import LISTING, STANDING_KINDS, listings_of
 from daemon.core.markers import marker
 from daemon.core.model import (
     LOST_MONEY,
@@ -359,7 +359,10 @@ class MemoryStore(MemoryEntries):
         kept: timedelta = A_MONTH,
         error: str = "",
     ) -> None:
-        self.books[scope.partner_id].runs.append((feed, cursor, outcome))
+        books = self.books[scope.partner_id]
+        books.runs.append((feed, cursor, outcome))
+        for listing in listings_of(feed) if outcome == "complete" else ():
+            books.issues.pop((IssueKind.FILTER_IGNORED, (LISTING, listing)), None)
 
     async def raise_issue(self, scope: Scope, issue: Issue) -> None:
         self.books[scope.partner_id].issues[issue.kind, issue.subject] = issue

@@ -17,6 +17,7 @@ from daemon.core.effects import CountPages, ListAccounts, PullPages, RereadObjec
 from daemon.core.errors import (
     AuthorizationExpired,
     AuthorizationLost,
+    FilterIgnored,
     FreshBooksAnswerInvalid,
     FreshBooksNotFound,
     FreshBooksRefused,
@@ -26,6 +27,7 @@ from daemon.core.errors import (
 from daemon.core.events import AccountsListed, ObjectsReread, PagesStored
 from daemon.core.exchange import InvoiceRead, MergeReport, Page, Reread, Undecodable
 from daemon.core.invoice_rules import decide_page_read, decide_snapshot, decide_without_read
+from daemon.core.issues import filter_ignored
 from daemon.core.model import (
     CustomerId,
     FbCredit,
@@ -69,7 +71,8 @@ async def count_pages(world: World, line: Line, effect: CountPages, policy: Pull
     """Ask the next listings of a fresh backfill for their lengths; what is counted survives a crash (C3)."""
     cursor = effect.cursor
     uncounted = cursor.queue[len(cursor.counts) :][: policy.pages_in_flight]
-    pages = await _fetch(line, Priority.BACKFILL, [_Wanted(listing, 1, 1) for listing in uncounted])
+    wanted = [_Wanted(listing, 1, 1) for listing in uncounted]
+    pages = await _asked_for(world, line, effect, Priority.BACKFILL, wanted)
     cursor = counted(cursor, [page.total for page in pages], cursor.page_size)
     await world.store.save_cursor(effect.scope, cursor)
     return PagesStored(scope=effect.scope, cursor=cursor)
@@ -79,7 +82,7 @@ async def pull_pages(world: World, line: Line, effect: PullPages, policy: PullPo
     """Fetch the next pages together, decode only what changed, and store it with the cursor in one transaction."""
     cursor = effect.cursor
     priority = Priority.BACKFILL if cursor.feed in {Feed.BACKFILL, Feed.CENSUS} else Priority.CHANGES
-    pages = await _fetch(line, priority, _next_pages(cursor, policy))
+    pages = await _asked_for(world, line, effect, priority, _next_pages(cursor, policy))
     changed = await _changed_items(world, line, effect.scope, pages)
     async with world.store.page_transaction(effect.scope) as store:
         report = await _merge(store, effect.scope, changed, _reading_of(pages))
@@ -105,6 +108,18 @@ def _next_pages(cursor: Cursor, policy: PullPolicy) -> list[_Wanted]:
     known = 1 if cursor.total is None else -(-cursor.total // cursor.page_size)
     last = min(max(known, cursor.page), cursor.page + policy.pages_in_flight - 1)
     return [_Wanted(cursor.queue[0], number, cursor.page_size) for number in range(cursor.page, last + 1)]
+
+
+async def _asked_for(
+    world: World, line: Line, effect: CountPages | PullPages, priority: Priority, wanted: Sequence[_Wanted]
+) -> list[Page]:
+    """Fetch pages; where FreshBooks ignores what was asked, the run waits for it visibly, and is never complete."""
+    try:
+        return await _fetch(line, priority, wanted)
+    except FilterIgnored as ignored:
+        issue = filter_ignored(effect.cursor.feed, wanted[0].listing.resource, ignored.filter)
+        await world.store.raise_issue(effect.scope, issue)
+        raise
 
 
 async def _fetch(line: Line, priority: Priority, wanted: Sequence[_Wanted]) -> list[Page]:

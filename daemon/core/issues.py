@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
+from daemon.core.backfill import Feed
 from daemon.core.model import (
     Choice,
     FbPaymentId,
@@ -36,6 +37,9 @@ STANDING_KINDS: Final = frozenset(
     }
 )
 """The kinds that a decision about its subject opens and clears: what it does not name no longer stands."""
+
+LISTING: Final = "listing"
+"""The subject of an issue about what FreshBooks lists."""
 
 TAKE_FRESHBOOKS_VERSION: Final = "take_freshbooks_version"
 """The action that ends a freeze by a person's wish (P5)."""
@@ -217,11 +221,11 @@ def account_gone(role: str, name: str) -> Issue:
     )
 
 
-def filter_ignored(resource: Resource, what: str) -> Issue:
-    """FreshBooks answered with other records than were asked for (FB API s10, 1)."""
+def filter_ignored(feed: Feed, resource: Resource, what: str) -> Issue:
+    """FreshBooks answered with other records than were asked for, so this feed's run cannot end (FB API s10, 1)."""
     return Issue(
         kind=IssueKind.FILTER_IGNORED,
-        subject=("listing", resource.value),
+        subject=(LISTING, _listing(feed, resource)),
         reason=f"FreshBooks ignored the filter {what} on {resource.value}: changes may arrive late.",
         next_step="Nothing is lost: the full comparison still finds every change. Tell the operator.",
     )
@@ -241,6 +245,15 @@ def books_differ(count: int, examples: Sequence[str]) -> Issue:
         next_step="Look at the comparison on the Verification page. What differs on our side can be read again there.",
         data=(("differences", str(count)),),
     )
+
+
+def listings_of(feed: Feed) -> tuple[str, ...]:
+    """Name the listings that a complete run of a feed proves to be answered as asked: their issues are over."""
+    return tuple(_listing(feed, resource) for resource in Resource)
+
+
+def _listing(feed: Feed, resource: Resource) -> str:
+    return f"{feed.value} {resource.value}"
 
 
 def _records(ids: Sequence[FbPaymentId]) -> str:

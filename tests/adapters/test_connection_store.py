@@ -90,10 +90,19 @@ async def test_an_unchanged_invoice_is_dated_by_the_last_complete_pass(books: Bo
 
 async def test_an_issue_raised_twice_stands_once(books: Books) -> None:
     for what in ("updated_min", "date_min"):
-        await books.store.raise_issue(SCOPE, filter_ignored(Resource.INVOICES, what))
+        await books.store.raise_issue(SCOPE, filter_ignored(Feed.INVOICES, Resource.INVOICES, what))
     (row,) = await books.fetch("SELECT reason FROM sync.issue")
     assert "date_min" in row["reason"]
     assert await event_kinds(books) == ["issue_opened"]
+
+
+async def test_a_listing_is_answered_as_asked_again_once_its_feed_has_ended_a_run(books: Books) -> None:
+    for feed in (Feed.INVOICES, Feed.BACKFILL):
+        await books.store.raise_issue(SCOPE, filter_ignored(feed, Resource.INVOICES, "updated_min"))
+    for feed, left in ((Feed.PAYMENTS, 2), (Feed.INVOICES, 1), (Feed.BACKFILL, 0)):
+        cursor = Cursor(feed=feed, began_at=NOW, finished_at=NOW)
+        await books.store.finish_run(SCOPE, feed, cursor, "complete")
+        assert await books.value("SELECT count(*) FROM sync.issue WHERE closed_at IS NULL") == left
 
 
 # ---- sessions --------------------------------------------------------------------------------------------------------

@@ -240,6 +240,20 @@ async def test_the_credit_of_an_overpayment_is_seen_until_it_is_gone(books: Book
     assert live == [False, True, False]
 
 
+async def test_a_credit_note_that_goes_or_comes_back_has_the_invoices_it_paid_read_again(books: Books) -> None:
+    note = make_credit(credit_type="goodwill")
+    await books.merge(make_fb_invoice(60), make_fb_invoice(id=OTHER_INVOICE))
+    await books.store.merge_payments(
+        SCOPE, [make_fb_payment(501, credit_id=note.id, from_credit=True)], books.reading()
+    )
+    await books.store.merge_credits(SCOPE, [note], books.reading())
+    for number, state in ((2, VisState.DELETED), (3, VisState.ACTIVE)):
+        await books.execute("DELETE FROM sync.reread")
+        changed = replace(note, vis_state=state, fingerprint=number)
+        await books.store.merge_credits(SCOPE, [changed], books.reading())
+        assert await books.rereads() == {("invoices", INVOICE): "a credit note changed"}
+
+
 async def test_issues_open_while_they_stand_and_close_by_themselves(books: Books) -> None:
     await books.pay()
     await books.set_status("pay_1", PaymentStatus.REFUNDED)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from daemon.core import issues
+from daemon.core.backfill import Feed
 from daemon.core.invoice_rules import decide_without_read
 from daemon.core.model import (
     Choice,
@@ -83,7 +84,7 @@ EVERY = {
     "reconnect": issues.reconnect("access was withdrawn."),
     "account gone": issues.account_gone("payments", "Undeposited Funds"),
     "books differ": issues.books_differ(3, ["Invoice 7 is missing."]),
-    "filter ignored": issues.filter_ignored(Resource.PAYMENTS, "updated since"),
+    "filter ignored": issues.filter_ignored(Feed.PAYMENTS, Resource.PAYMENTS, "updated since"),
 }
 
 

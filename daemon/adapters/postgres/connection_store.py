@@ -11,7 +11,7 @@ from daemon.adapters.postgres.issue_reconcile import close_issues, open_issue
 from daemon.adapters.postgres.pool import Conn, Source
 from daemon.adapters.postgres.push_changes import OURSELVES, audit
 from daemon.core.backfill import Cursor, Feed
-from daemon.core.issues import reconnect
+from daemon.core.issues import LISTING, listings_of, reconnect
 from daemon.core.model import AccountId, Issue, IssueKind, PartnerId, Scope
 from daemon.core.state import Connection, ConnectionStatus
 
@@ -79,7 +79,7 @@ class ConnectionStore:
     ) -> None:
         """Append to the sync history a run that is complete, or fails since now and why; drop what is too old (T3).
 
-        A complete pass over the invoices dates all that it found unchanged.
+        A complete pass over the invoices dates all that it found unchanged; and whatever it listed was what was asked.
         """
         ended = cursor.finished_at or cursor.began_at
         if ended is None:
@@ -109,6 +109,8 @@ class ConnectionStore:
                 ended if complete else None,
                 cursor.began_at if complete and feed in _READS_ALL_CHANGED_INVOICES else None,
             )
+            if complete:
+                await close_issues(connection, scope, IssueKind.FILTER_IGNORED, LISTING, listings_of(feed))
 
     async def raise_issue(self, scope: Scope, issue: Issue) -> None:
         """Open an issue, or refresh the open one of the same kind and subject."""

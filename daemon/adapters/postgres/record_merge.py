@@ -65,13 +65,21 @@ async def merge_customers(connection: Conn, scope: Scope, customers: Sequence[Fb
 
 
 async def merge_credits(connection: Conn, scope: Scope, notes: Sequence[FbCredit], reading: Reading) -> int:
-    """Store credit notes and tell how many rows were written; what may have made them is decided anew (W2)."""
+    """Store credit notes and tell how many rows were written.
+
+    What may have made them is decided anew (W2), and what they paid is read again: FreshBooks dates no change of a
+    credit note, and may date none of what it paid.
+    """
     batch = await _merge(connection, scope, _CREDITS, notes, reading)
     written = [*batch.new, *batch.changed]
     customers = sorted({credit.customer_id for credit in written if credit.credit_type == "overpayment"})
     if customers:
         rows = await connection.fetch(_SQL["invoices_of_credits"], scope.partner_id, scope.account_id, customers)
         await queue_invoices(connection, scope, [row[0] for row in rows], "platform")
+    if batch.changed:
+        ids = [credit.id for credit in batch.changed]
+        rows = await connection.fetch(_SQL["invoices_paid_from"], scope.partner_id, scope.account_id, ids)
+        await queue_invoices(connection, scope, [row[0] for row in rows], "a credit note changed")
     return len(written)
 
 

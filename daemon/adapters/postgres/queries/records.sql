@@ -71,3 +71,10 @@ FROM sync.push s
 JOIN sync.fb_payment f ON f.partner_id = s.partner_id AND f.account_id = s.account_id AND f.fb_payment_id = s.fb_payment_id
 WHERE s.partner_id = $1 AND s.account_id = $2 AND s.kind = 'payment' AND s.fb_payment_id IS NOT NULL
   AND f.customer_id = ANY ($3::bigint[]) AND f.overpayment_id IS NOT NULL AND s.invoice_id IS NOT NULL
+
+-- name: invoices_paid_from
+-- Invoices that we hold and that these credit notes have paid something of: if one goes or comes back, they are read again.
+SELECT DISTINCT f.invoice_id
+FROM sync.fb_payment f
+JOIN sync.invoice i ON i.partner_id = f.partner_id AND i.account_id = f.account_id AND i.invoice_id = f.invoice_id
+WHERE f.partner_id = $1 AND f.account_id = $2 AND f.credit_id = ANY ($3::bigint[])
