@@ -8,8 +8,9 @@ from typing import Any
 
 import anyio
 
+from daemon.core.issues import about_payment
 from daemon.core.markers import markers_in
-from daemon.core.model import HOLDS_MONEY, InvoiceId, PushState
+from daemon.core.model import HOLDS_MONEY, Choice, InvoiceId, IssueKind, Payment, PushState
 from daemon.core.policy import Policy, PullPolicy
 from tests.actors.history_drawer import Drawer
 from tests.actors.history_mirrors import differences
@@ -37,8 +38,8 @@ class History:
         self.stage = ActorStage(size, policy=POLICY, before=self.weather.before, after=self.weather.after)
         if chance.random() < 0.25:
             self.stage.clock.step(AUTUMN - self.stage.clock.now())
-        self.steps = Steps(self.stage, chance)
         self.drawer = Drawer(self.stage)
+        self.steps = Steps(self.stage, chance, self.drawer)
         self.stage.store.fail = self.weather.store
         self.weather.between = self.steps.any
         self.weather.watch = self.drawer.answered
@@ -106,14 +107,15 @@ class History:
             push = self.stage.push(payment.id)
             if push.state not in RESTING:
                 yield f"{payment.id} never came to rest: {push}"
-            if payment.status in HOLDS_MONEY and push.state is PushState.CANCELLED and not self._stands(payment.id):
+            if payment.status in HOLDS_MONEY and push.state is PushState.CANCELLED and not self._is_asked(payment):
                 yield f"{payment.id} holds money and was given up: {push}"
         if self.stage.root.views() and self.stage.root.views()[0].parked:
             yield f"parked: {self.stage.root.views()[0].parked}"
 
-    def _stands(self, payment_id: str) -> bool:
-        """A charge-back that was won after its payment was never sent, or reverted by a person, waits for a choice."""
-        return payment_id in self.drawer.lost
+    def _is_asked(self, payment: Payment) -> bool:
+        """What was given up and is held after all waits for a person's choice, or has had it (W8)."""
+        asked = (IssueKind.PUSH_STOPPED, about_payment(payment)) in self.stage.rows().issues
+        return asked or self.drawer.choice(payment.id) in {Choice.REOPEN, Choice.REFUND_IN_AP}
 
     def _dues(self) -> Iterator[str]:
         for invoice_id, row in self.stage.rows().invoices.items():

@@ -1,19 +1,28 @@
 """What both sides do in a random history: a bookkeeper in FreshBooks, customers on the platform, and doorbells."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from random import Random
 from typing import Any
 
-from daemon.core.exchange import Reread
 from daemon.core.markers import markers_in
-from daemon.core.model import InvoiceId, PaymentId, PaymentStatus, PushState, Resource
+from daemon.core.model import (
+    Choice,
+    FbPaymentId,
+    InvoiceId,
+    Issue,
+    PaymentId,
+    PaymentStatus,
+    PushState,
+    Resource,
+)
 from daemon.sandbox.credits import credit_left
 from daemon.sandbox.errors import ApiError
 from daemon.sandbox.model import DELETED
-from tests.actors.stage import PARTNER, ActorStage
+from tests.actors.history_drawer import Drawer
+from tests.actors.stage import ActorStage
 
 TOTALS = ("250.00", "180.00", "100.00", "60.00")
 AMOUNTS = ("100.00", "60.00", "40.00", "25.50")
@@ -24,6 +33,8 @@ NEXT_STATUS = {
     PaymentStatus.FAILED: (),
     PaymentStatus.REFUNDED: (),
 }
+TRIES = 4
+"""A step that finds nothing to do gives way to another, so often."""
 NEAR = 3
 """Every history is about few invoices, so that what happens meets; the other ones only have to be mirrored."""
 
@@ -34,13 +45,15 @@ class Steps:
 
     stage: ActorStage
     chance: Random
+    drawer: Drawer
     told: list[str] = field(default_factory=list)
     paid: int = 0
 
     def any(self) -> None:
         """Do one thing of either side."""
-        step = self.chance.choice(STEPS)
-        name = step(self)
+        self.drawer.look()
+        names = (step(self) for step in self.chance.choices(STEPS, k=TRIES))
+        name = next((name for name in names if name), "")
         if name:
             self.told.append(f"{self.stage.clock.now():%m-%d %H:%M:%S} {name}")
 
@@ -159,6 +172,40 @@ class Steps:
         self.stage.move(payment.id, status)
         return f"{payment.id} {status}"
 
+    # ---- people ------------------------------------------------------------------------------------------------------
+
+    def choose(self) -> str:
+        """Press one of the buttons that the issues show; what has changed meanwhile is refused, and that is fine."""
+        offered = sorted({offer for issue in self.stage.rows().issues.values() for offer in _offers(issue)})
+        if not offered:
+            return ""
+        kind, key, action, records = self.chance.choice(offered)
+        if kind == "invoice":
+            return self._take_freshbooks_version(InvoiceId(int(key)))
+        payment_id, choice = PaymentId(key), Choice(action)
+        named = self._record_for(payment_id, choice, records)
+        before = self.stage.push(payment_id).generation
+        refused = self.stage.press(payment_id, choice, named)
+        if refused is None:
+            self.drawer.choices[payment_id, before] = choice
+        return f"{payment_id}: {choice} {named or ''} {refused.why if refused else ''}"
+
+    def _take_freshbooks_version(self, invoice_id: InvoiceId) -> str:
+        if self.stage.invoice(invoice_id).is_frozen:
+            self.drawer.taken.add(invoice_id)
+        self.stage.take_freshbooks_version(invoice_id)
+        return f"take FreshBooks' version of {invoice_id}"
+
+    def _record_for(self, payment_id: PaymentId, choice: Choice, records: str) -> FbPaymentId | None:
+        if choice is Choice.STAND_IN and records:
+            return FbPaymentId(int(records.split(",", maxsplit=1)[0]))
+        if choice is not Choice.SETTLED_BY_HAND:
+            return None
+        invoice_id = self.stage.rows().payments[payment_id].invoice_id
+        on_it = self._books.payments.children("invoice_id", invoice_id)
+        typed = [row.id for row in on_it if row.vis_state != DELETED and not markers_in(row.note) and not row.credit_id]
+        return FbPaymentId(self.chance.choice(typed)) if typed else None
+
     # ---- the doorbell ------------------------------------------------------------------------------------------------
 
     def ring(self) -> str:
@@ -173,9 +220,7 @@ class Steps:
             return ""
         key = self.chance.choice(list(shelf.rows)) + (1000 if self.chance.random() < 0.05 else 0)
         due = self.stage.clock.now() + timedelta(seconds=self.chance.choice((0, 0, 2, 60)))
-        reread = Reread(resource=resource, id=key, reason="webhook", due_at=due)
-        self.stage.store._ask(self.stage.rows(), reread)
-        self.stage.store.notify(PARTNER, "reread")
+        self.stage.ring(resource, key, due)
         return f"ring {resource} {key}"
 
     def sync_now(self) -> str:
@@ -230,6 +275,15 @@ class Steps:
             return f"refused ({error})"
 
 
+def _offers(issue: Issue) -> Iterator[tuple[str, str, str, str]]:
+    """List whose buttons an issue shows: what the subject is, its id, the action, and the records it is about."""
+    data = dict(issue.data)
+    kind, key = issue.subject
+    for action in issue.actions:
+        keys = data["stand_in"].split(",") if action == Choice.STAND_IN else [key]
+        yield from ((kind, one, action, data.get("fb_payment_ids", "")) for one in keys)
+
+
 STEPS: tuple[Callable[[Steps], str], ...] = (
     Steps.pay,
     Steps.pay,
@@ -237,6 +291,7 @@ STEPS: tuple[Callable[[Steps], str], ...] = (
     Steps.change_status,
     Steps.change_status,
     Steps.change_status,
+    *[Steps.choose] * 6,
     Steps.type_payment,
     Steps.type_payment,
     Steps.apply_credit,

@@ -13,8 +13,25 @@ from daemon.actors.limiter import Limiters
 from daemon.actors.root import RootSupervisor
 from daemon.actors.world import World
 from daemon.adapters.freshbooks.callbacks import FreshBooksCallbacks
+from daemon.core.choices import NotOffered, apply_choice
 from daemon.core.errors import AuthorizationLost
-from daemon.core.model import AccountId, Invoice, InvoiceId, PartnerId, Payment, PaymentId, PaymentStatus, Push, Scope
+from daemon.core.exchange import Reread
+from daemon.core.invoice_rules import decide_unfreeze, decide_without_read
+from daemon.core.model import (
+    AccountId,
+    Choice,
+    FbPaymentId,
+    Invoice,
+    InvoiceId,
+    PartnerId,
+    Payment,
+    PaymentId,
+    PaymentStatus,
+    Push,
+    PushState,
+    Resource,
+    Scope,
+)
 from daemon.core.policy import Policy
 from daemon.core.state import Connection, ConnectionStatus
 from daemon.sandbox.accounts import Account
@@ -119,7 +136,7 @@ class ActorStage:
     def connect(self, index: int = 0, *, accounts_chosen: bool = True) -> None:
         """Store the n-th partner's consent."""
         partner_id = PartnerId(f"pt_{index + 1}")
-        scope = Scope(partner_id=partner_id, account_id=AccountId(str(self.account(index).account_id)))
+        scope = self.scope(index)
         self.store.connect(
             Connection(
                 partner_id=partner_id,
@@ -140,6 +157,11 @@ class ActorStage:
     def status(self, index: int = 0) -> ConnectionStatus:
         """The stored word."""
         return self.store.connections[PartnerId(f"pt_{index + 1}")].status
+
+    def scope(self, index: int = 0) -> Scope:
+        """The n-th partner's account, as its consent stored it."""
+        partner_id = PartnerId(f"pt_{index + 1}")
+        return Scope(partner_id=partner_id, account_id=AccountId(str(self.account(index).account_id)))
 
     def rows(self, index: int = 0) -> Books:
         """The n-th partner's stored rows."""
@@ -191,6 +213,38 @@ class ActorStage:
     def move(self, payment_id: PaymentId, status: PaymentStatus, index: int = 0) -> None:
         """Let a payment succeed, fail, be charged back or refunded."""
         self.store.set_status(PartnerId(f"pt_{index + 1}"), payment_id, status)
+
+    def press(
+        self, payment_id: PaymentId, choice: Choice, named: FbPaymentId | None = None, index: int = 0
+    ) -> NotOffered | None:
+        """Choose for a payment as a person at the dashboard would; tells why when it is not offered."""
+        store, rows, partner_id = self.store, self.rows(index), PartnerId(f"pt_{index + 1}")
+        own = rows.payments[payment_id].invoice_id or InvoiceId(0)
+        chosen = apply_choice(store._context(rows, own), payment_id, choice, named)
+        if isinstance(chosen, NotOffered):
+            return chosen
+        changed = chosen.changed
+        if changed.state not in {PushState.SENDING, PushState.UNCERTAIN, PushState.DONE}:
+            # Whoever is about to send it from what was so a moment ago loses the claim.
+            rows.claims.pop(payment_id, None)
+            changed = replace(changed, fence=changed.fence + 1, deadline_at=None)
+        for push in (changed, chosen.opened):
+            if push is not None:
+                rows.pushes[push.payment_id, push.generation] = push
+        store._decide(rows, own, decide_without_read)
+        for kind in ("push", "reread"):
+            store.notify(partner_id, kind)
+        return None
+
+    def take_freshbooks_version(self, invoice_id: InvoiceId, index: int = 0) -> None:
+        """Let a paid invoice follow FreshBooks again, by a person's wish."""
+        self.store._decide(self.rows(index), invoice_id, decide_unfreeze)
+        self.store.notify(PartnerId(f"pt_{index + 1}"), "reread")
+
+    def ring(self, resource: Resource, key: int, due_at: datetime, index: int = 0) -> None:
+        """Ask for one object to be read again, as a believed delivery does."""
+        self.store._ask(self.rows(index), Reread(resource=resource, id=key, reason="webhook", due_at=due_at))
+        self.store.notify(PartnerId(f"pt_{index + 1}"), "reread")
 
     def invoice(self, invoice_id: InvoiceId, index: int = 0) -> Invoice:
         """Our row."""
