@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 import click
 
 from daemon.cli.options import load_settings, with_config
-from daemon.cli.problems import Failure
+from daemon.cli.problems import EXIT_CODES, FOUND, NotSo
 from daemon.core.audit import AuditHead, AuditLine
 from daemon.core.model import PartnerId
 
@@ -18,14 +18,6 @@ if TYPE_CHECKING:
     from daemon.adapters.postgres.audit_store import AuditStore
     from daemon.settings import Settings
 
-BROKEN: Final = 3
-EXIT_CODES: Final = """\b
-Exit codes:
-  0  every line is as it was written, and none is missing
-  1  it failed: the surroundings do not allow it now
-  2  wrong options or settings: trying again will not help
-  3  a log is broken: the first broken line is named
-"""
 COLUMNS: Final = ("number", "at", "who", "what", "subject", "before", "after", "why", "previous", "hash")
 HASH_BYTES: Final = 32
 
@@ -50,10 +42,10 @@ def check(config: Path | None, partner: str | None, anchor: str | None) -> None:
 
     known = _anchor_of(anchor, partner)
     broken = anyio.run(_check, load_settings(config), partner, known)
-    sys.exit(BROKEN if broken else 0)
+    sys.exit(FOUND if broken else 0)
 
 
-@audit.command("export")
+@audit.command("export", epilog=EXIT_CODES)
 @with_config
 @click.argument("partner")
 @click.option("--format", "form", type=click.Choice(("jsonl", "csv")), default="jsonl", show_default=True)
@@ -97,7 +89,7 @@ async def _export(settings: "Settings", partner: str, form: str) -> None:
 
 async def _known(store: "AuditStore", partner: str) -> PartnerId:
     if not await store.knows(PartnerId(partner)):
-        raise Failure(f"there is no partner {partner}: `freshbooks-syncd status` lists them")
+        raise NotSo(f"there is no partner {partner}: `freshbooks-syncd status` lists them")
     return PartnerId(partner)
 
 

@@ -1,6 +1,5 @@
 """The commands and their options; each imports what it runs only when it runs, so that --help stays quick."""
 
-import json
 import sys
 from pathlib import Path
 from typing import Final
@@ -9,8 +8,12 @@ import click
 
 from daemon.cli.api_tokens import tokens
 from daemon.cli.audit import audit
+from daemon.cli.completion import completion
+from daemon.cli.doctor import doctor
+from daemon.cli.issues import issues
 from daemon.cli.keys import keys
 from daemon.cli.options import load_complete, load_settings, with_config
+from daemon.cli.partners import partners, sync
 from daemon.cli.problems import EXIT_CODES, PlainGroup
 from daemon.cli.service import check_config, link, reload
 from daemon.cli.verify import verify
@@ -63,21 +66,22 @@ def migrate(config: Path | None) -> None:
 @main.command(epilog=EXIT_CODES)
 @with_config
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per partner instead of a table.")
-def status(config: Path | None, *, as_json: bool) -> None:
+@click.option(
+    "--watch",
+    is_flag=False,
+    flag_value=2.0,
+    type=click.FloatRange(min=0.2),
+    metavar="[SECONDS]",
+    help="Show it again every so often, until Ctrl-C.",
+)
+def status(config: Path | None, *, as_json: bool, watch: float | None) -> None:
     """Show how every partner stands: state, last success per feed, open issues, payments on their way."""
-    import anyio
+    from daemon.cli.fleet import show_fleet
 
-    from daemon.cli.fleet import as_table, read_fleet, row_as_json
-
-    rows, now = anyio.run(read_fleet, load_settings(config))
-    if as_json:
-        for row in rows:
-            click.echo(json.dumps(row_as_json(row)))
-        return
-    as_table(rows, now)
+    show_fleet(load_settings(config), as_json=as_json, every_s=watch)
 
 
-for _command in (audit, keys, tokens, verify, check_config, reload, link):
+for _command in (audit, check_config, completion, doctor, issues, keys, link, partners, reload, sync, tokens, verify):
     main.add_command(_command)
 
 

@@ -1,9 +1,14 @@
 """`status`: reads how all partners stand from the database, as a table or as JSON."""
 
+import json
+import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Final
 
+import anyio
+import click
 from rich.console import Console
 from rich.table import Table
 
@@ -18,10 +23,28 @@ _WORDS: Final = {"not_connected": "not connected", "pending": "Pending", "connec
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
-async def read_fleet(settings: Settings) -> tuple[tuple[FleetRow, ...], datetime]:
-    """Read every partner's row and the time. Raises StartRefused, StoreUnavailable."""
+def show_fleet(settings: Settings, *, as_json: bool, every_s: float | None = None) -> None:
+    """Print every partner's row once, or again and again. Raises StartRefused, StoreUnavailable."""
+    with suppress(KeyboardInterrupt):
+        anyio.run(_show, settings, as_json, every_s)
+
+
+async def _show(settings: Settings, as_json: bool, every_s: float | None) -> None:  # noqa: FBT001 -- anyio.run passes them by place
+    clock = SystemClock()
     async with opened_pool(settings) as pool:
-        return await FleetStore(pool).fleet(), SystemClock().now()
+        while True:
+            rows, now = await FleetStore(pool).fleet(), clock.now()
+            if every_s is not None and not as_json:
+                click.clear()
+            if as_json:
+                for row in rows:
+                    click.echo(json.dumps(row_as_json(row)))
+            else:
+                as_table(rows, now)
+            if every_s is None:
+                return
+            sys.stdout.flush()
+            await clock.sleep(every_s)
 
 
 def row_as_json(row: FleetRow) -> dict[str, object]:

@@ -107,7 +107,7 @@ async def test_other_books_than_before_are_refused_until_a_reset(books: Books, c
     assert former == FormerConnection(account_id=AccountId("Ny7"), business_name="Nyman & Co", disconnecting=False)
     other = replace(GRANT, business=replace(BUSINESS, account_id=AccountId("Other")))
     assert not await consent.connect(other)
-    assert await consent.reset_connection(NEW, "operator", NOW)
+    assert await consent.reset_connection(NEW, "operator", NOW) is not None
     assert await consent.former_connection(NEW) is None
     assert await consent.connect(other)
 
@@ -124,7 +124,7 @@ async def test_a_reset_cancels_what_was_not_sent_and_keeps_the_rest(books: Books
     )
     assert (await books.push("pay_2"))["state"] == "done"
     assert await books.value("SELECT count(*) FROM sync.invoice") == 1
-    assert not await consent.reset_connection(PartnerId("nobody"), "operator", NOW)
+    assert await consent.reset_connection(PartnerId("nobody"), "operator", NOW) is None
 
 
 async def test_reconnecting_the_same_books_goes_on_where_it_stopped(

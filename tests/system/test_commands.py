@@ -212,7 +212,7 @@ async def test_audit_check_and_export_prove_the_log_or_name_the_broken_line(data
     head, *cells = csv.reader(table.output.splitlines())
     assert head[:4] == ["partner", "number", "at", "who"]
     assert [row[head.index("hash")] for row in cells] == [row["hash"] for row in rows]
-    assert (nobody.code, "there is no partner nobody" in nobody.sentence) == (1, True)
+    assert (nobody.code, "there is no partner nobody" in nobody.sentence) == (4, True)
     assert broken.code == 3
     assert broken.output.startswith("acme: BROKEN: line 2 is missing: the log once ended at 2; good up to 1:")
 

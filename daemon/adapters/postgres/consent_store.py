@@ -215,16 +215,18 @@ class ConsentStore:
                 after={"name": account.name, "number": account.number, "type": account.type},
             )
 
-    async def reset_connection(self, partner_id: PartnerId, who: str, now: datetime) -> bool:
+    async def reset_connection(self, partner_id: PartnerId, who: str, now: datetime) -> int | None:
         """Let a partner connect other books: an operator's word (C6). What was not sent is cancelled visibly.
 
-        The rows of the former books stay, under their account. False when there is no connection.
+        The rows of the former books stay, under their account. Tells how many records were cancelled; None when there
+        is no connection.
         """
         async with self._source.writing(partner_id) as connection:
             row = await connection.fetchrow(_SQL["reset"], partner_id, now)
             if row is None:
-                return False
-            await connection.execute(_PUSHES["cancel_unsent"], partner_id, Reason.CONNECTION_RESET.value)
+                return None
+            done = await connection.execute(_PUSHES["cancel_unsent"], partner_id, Reason.CONNECTION_RESET.value)
+            cancelled = int(done.rpartition(" ")[2])
             await connection.execute(_SQL["forget_tokens"], partner_id)
             await audit(
                 connection,
@@ -233,9 +235,10 @@ class ConsentStore:
                 what="reset the connection",
                 subject="connection",
                 before={"account_id": row["account_id"]},
+                after={"cancelled": cancelled},
             )
             await notify(connection, partner_id, "connection")
-        return True
+        return cancelled
 
 
 def _choice_of(row: asyncpg.Record) -> AccountChoice:
