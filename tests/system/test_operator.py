@@ -17,7 +17,6 @@ from click.testing import CliRunner
 
 from daemon.adapters.clock import SystemClock
 from daemon.cli import main
-from daemon.cli.problems import EXIT_CODES
 from tests.polling import eventually
 from tests.system.books import opened_books
 from tests.system.partner import insert_partner
@@ -246,7 +245,7 @@ def test_every_command_explains_itself_its_exit_codes_and_every_option() -> None
     found = dict(commands(main))
     assert len(found) >= 24
     for name, command in found.items():
-        assert command.epilog == EXIT_CODES, name
+        assert "Exit codes:\n  0  " in (command.epilog or ""), name
         assert command.help, name
         options = [param for param in command.params if isinstance(param, click.Option) and not param.hidden]
         assert all(option.help or option.show_default for option in options), name
