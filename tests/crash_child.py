@@ -3,12 +3,13 @@
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from multiprocessing.context import ForkServerContext
 from typing import Any, Final
 
 import anyio
 import anyio.to_thread
+import psutil
 
 from daemon.actors.crash_points import CrashPoint
 from daemon.core.model import AccountId, Scope
@@ -31,22 +32,37 @@ async def run_until(
     point: CrashPoint | None,
     how: str = "exit",
     kill_when: Callable[[], object] | None = None,
+    meanwhile: Callable[[], Awaitable[object]] | None = None,
 ) -> int:
-    """Let a worker push until it ends at `point`, or is killed from outside; tell its exit code."""
+    """Let a worker push until it ends at `point`, or is killed from outside; tell its exit code.
+
+    With `how` "freeze" it stops there, and goes on when what happens `meanwhile` is over.
+    """
     process: Any = context.Process(target=_work, args=(reach, point, how), daemon=True)
     process.start()
     if kill_when is not None:
         await eventually(kill_when, within_s=20)
         process.kill()
+    if meanwhile is not None:
+        await eventually(lambda: _is_stopped(process.pid), within_s=20)
+        await meanwhile()
+        os.kill(process.pid, signal.SIGCONT)
     await anyio.to_thread.run_sync(process.join, 30)
     code: int = process.exitcode
     process.close()
     return code
 
 
+def _is_stopped(pid: int) -> bool:
+    return psutil.Process(pid).status() == psutil.STATUS_STOPPED
+
+
 def _work(reach: Reach, point: CrashPoint | None, how: str) -> None:
     def end(reached: CrashPoint) -> None:
         if reached == point:
+            if how == "freeze":
+                os.kill(os.getpid(), signal.SIGSTOP)
+                return
             if how == "signal":
                 os.kill(os.getpid(), signal.SIGKILL)
             os._exit(CRASHED)

@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from daemon.actors.crash_points import Reached, pass_by
 from daemon.actors.limiter import Limiter, Limiters, Line
-from daemon.actors.pull import reread_objects, settle_snapshot
+from daemon.actors.pull import pull_pages, reread_objects, settle_snapshot
 from daemon.actors.push import push_next
 from daemon.actors.world import World
 from daemon.adapters.clock import SystemClock
@@ -23,9 +23,10 @@ from daemon.adapters.postgres.desk_actions import DeskActions
 from daemon.adapters.postgres.pool import Pool
 from daemon.adapters.postgres.push_rows import push_of
 from daemon.adapters.postgres.store import PostgresStore
+from daemon.core.backfill import Feed, census_passes, start
 from daemon.core.choices import NotOffered
 from daemon.core.desk import IssueQuery, IssueRow
-from daemon.core.effects import PushNext, RereadObjects
+from daemon.core.effects import PullPages, PushNext, RereadObjects
 from daemon.core.errors import FreshBooksUnavailable
 from daemon.core.model import (
     AccountId,
@@ -212,6 +213,14 @@ class PushStage:
             await reread_objects(self.world, self.line, RereadObjects(scope=self.scope), PullPolicy())
             await self.push()
             self.clock.ahead += STEP
+        await reread_objects(self.world, self.line, RereadObjects(scope=self.scope), PullPolicy())
+
+    async def census(self) -> None:
+        """Read everything, as the weekly census does, and what it asks to be read again."""
+        cursor = start(Feed.CENSUS, census_passes(), self.clock.now(), PullPolicy().page_size, 0)
+        while cursor.is_running and cursor.queue:
+            effect = PullPages(scope=self.scope, cursor=cursor)
+            cursor = (await pull_pages(self.world, self.line, effect, PullPolicy())).cursor
         await reread_objects(self.world, self.line, RereadObjects(scope=self.scope), PullPolicy())
 
     # ---- what a person does and sees ---------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """The amount due, computed from what FreshBooks shows and what the platform holds, never guessed (P7)."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
 
@@ -91,7 +91,15 @@ def attribute(payments: Iterable[FbPayment], links: Sequence[Link], invoice_id: 
             continue
         counts = fb.is_live and fb.invoice_id == invoice_id
         amount = _ours_of(fb, owner) if counts else ZERO
-        rows.append(Applied(fb_payment_id=fb.id, payment_id=owner.payment.id, amount=amount, currency=fb.currency))
+        rows.append(
+            Applied(
+                fb_payment_id=fb.id,
+                payment_id=owner.payment.id,
+                amount=amount,
+                currency=fb.currency,
+                is_all_credit=counts and not amount,
+            )
+        )
     return tuple(rows)
 
 
@@ -99,12 +107,7 @@ def reassign(rows: Iterable[Applied], links: Sequence[Link]) -> tuple[Applied, .
     """Give stored rows to the payment that a person named for their record since (stand-in, settled by hand)."""
     owners = owners_by_id(links)
     return tuple(
-        Applied(
-            fb_payment_id=row.fb_payment_id,
-            payment_id=owners[row.fb_payment_id].payment.id if row.fb_payment_id in owners else row.payment_id,
-            amount=row.amount,
-            currency=row.currency,
-        )
+        replace(row, payment_id=owners[row.fb_payment_id].payment.id) if row.fb_payment_id in owners else row
         for row in rows
     )
 

@@ -79,7 +79,7 @@ def _payment_issues(
     if link.payment.status is PaymentStatus.REFUNDED and (push is None or push.choice not in _ANSWERED):
         yield issues.refunded(link, where)
     if len(records) > 1:
-        yield issues.duplicate(link, where, records)
+        yield issues.duplicate(link, where, records, [row.fb_payment_id for row in share.rows if row.is_all_credit])
     if push is not None and push.state is PushState.DONE:
         yield from _done_issues(invoice, share, push, where)
 
@@ -118,7 +118,7 @@ def _is_unreverted(link: Link) -> bool:
 
 
 def _live_records(share: Share) -> tuple[FbPaymentId, ...]:
-    here = (row.fb_payment_id for row in share.rows if row.amount > ZERO)
+    here = (row.fb_payment_id for row in share.rows if row.amount > ZERO or row.is_all_credit)
     return tuple(sorted({*here, *(other.fb_payment_id for other in share.link.elsewhere if other.amount > ZERO)}))
 
 

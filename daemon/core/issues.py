@@ -131,13 +131,14 @@ def ours_changed(link: Link, where: str, change: str, actions: Sequence[Choice])
     )
 
 
-def duplicate(link: Link, where: str, records: Sequence[FbPaymentId]) -> Issue:
-    """One payment stands in FreshBooks more than once (W4)."""
+def duplicate(link: Link, where: str, records: Sequence[FbPaymentId], spare: Sequence[FbPaymentId] = ()) -> Issue:
+    """One payment stands in FreshBooks more than once (W4); of `spare` it applied nothing and made a credit."""
+    others = f"delete {_records(spare)} with the credit that it made" if spare else "delete the others"
     return Issue(
         kind=IssueKind.DUPLICATE,
         subject=about_payment(link.payment),
         reason=f"{_capital(payment_name(link.payment))} on {where} stands in FreshBooks {len(records)} times.",
-        next_step=f"Keep one of {_records(records)} and delete the others in FreshBooks; this clears by itself.",
+        next_step=f"Keep one of {_records(records)} and {others} in FreshBooks; this clears by itself.",
         data=_record_data(records),
     )
 

@@ -193,6 +193,20 @@ def test_a_payment_that_lands_long_after_it_was_given_up_is_counted_as_what_it_i
     expect(told, 100, IssueKind.REVERT_FAILED_PAYMENT)
 
 
+def test_a_twin_on_an_invoice_that_the_first_one_paid_is_shown_although_all_of_it_became_a_credit() -> None:
+    told = story(100)
+    told.pay("A", 100)
+    told.settle()
+    twin = told.books.land(told.payments["A"], told.push("A"))
+    told.read()
+    assert told.shown_outstanding == 0
+    expect(told, 0, IssueKind.DUPLICATE)
+    assert f"delete payment #{twin} with the credit that it made" in told.issue(IssueKind.DUPLICATE).next_step
+    told.books.delete(twin)
+    told.read()
+    expect(told, 0)
+
+
 def test_twins_of_one_marker_are_found_and_do_not_lower_what_is_due_twice() -> None:
     told = story(200)
     told.pay("A", 60)

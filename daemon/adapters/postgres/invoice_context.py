@@ -103,6 +103,7 @@ def _applied(row: asyncpg.Record) -> Applied:
         payment_id=PaymentId(row["payment_id"]),
         amount=row["amount"],
         currency=row["currency"],
+        is_all_credit=row["is_all_credit"],
     )
 
 

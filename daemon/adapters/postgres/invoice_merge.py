@@ -185,6 +185,7 @@ async def _write_applied(connection: Conn, scope: Scope, outcomes: dict[InvoiceI
         [row.payment_id for _, row in rows],
         [row.amount for _, row in rows],
         [row.currency for _, row in rows],
+        [row.is_all_credit for _, row in rows],
     )
 
 

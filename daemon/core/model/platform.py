@@ -159,13 +159,14 @@ class Applied:
 
     `amount` is what FreshBooks counts on the invoice now; 0 when the snapshot showed the record deleted, which is the
     evidence that it was there and is gone (P8, W2). For a payment settled by hand it is at most the payment's own
-    amount.
+    amount. `is_all_credit`: the record is live, but nothing was outstanding, so FreshBooks made a credit of all of it.
     """
 
     fb_payment_id: FbPaymentId
     payment_id: PaymentId
     amount: Decimal
     currency: str
+    is_all_credit: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,10 +31,10 @@ LEFT JOIN sync.push s ON s.partner_id = $1 AND s.kind = 'payment' AND s.subject 
 ORDER BY p.initiated_at, p.payment_id, s.generation
 
 -- name: applied
-SELECT invoice_id, fb_payment_id, payment_id, amount, currency FROM sync.applied
+SELECT invoice_id, fb_payment_id, payment_id, amount, currency, is_all_credit FROM sync.applied
 WHERE partner_id = $1 AND account_id = $2 AND invoice_id = ANY ($3::bigint[])
 UNION
-SELECT invoice_id, fb_payment_id, payment_id, amount, currency FROM sync.applied
+SELECT invoice_id, fb_payment_id, payment_id, amount, currency, is_all_credit FROM sync.applied
 WHERE partner_id = $1 AND account_id = $2 AND payment_id = ANY ($4::text[])
 ORDER BY invoice_id, fb_payment_id
 
@@ -74,8 +74,8 @@ DELETE FROM sync.line_item WHERE partner_id = $1 AND account_id = $2 AND invoice
 DELETE FROM sync.applied WHERE partner_id = $1 AND account_id = $2 AND invoice_id = ANY ($3::bigint[])
 
 -- name: add_applied
-INSERT INTO sync.applied (partner_id, account_id, invoice_id, fb_payment_id, payment_id, amount, currency)
-SELECT $1, $2, * FROM unnest($3::bigint[], $4::bigint[], $5::text[], $6::numeric[], $7::text[])
+INSERT INTO sync.applied (partner_id, account_id, invoice_id, fb_payment_id, payment_id, amount, currency, is_all_credit)
+SELECT $1, $2, * FROM unnest($3::bigint[], $4::bigint[], $5::text[], $6::numeric[], $7::text[], $8::boolean[])
 
 -- name: add_history
 INSERT INTO sync.invoice_history (partner_id, account_id, invoice_id, what, detail, ignored, data)
