@@ -41,6 +41,7 @@ from daemon.adapters.postgres.desk_actions import DeskActions
 from daemon.adapters.postgres.fleet_store import FleetStore
 from daemon.adapters.postgres.lease_store import LeaseStore
 from daemon.adapters.postgres.pool import Pool, PoolLimits
+from daemon.adapters.postgres.proof_desk import ProofDesk
 from daemon.adapters.postgres.sealed_store import SealedStore
 from daemon.adapters.postgres.session_store import SessionStore
 from daemon.adapters.postgres.store import PostgresStore
@@ -209,6 +210,7 @@ class _Workshop:
             accounts=AccountSetup(store=consents, books=books, clock=self.clock),
             hub=hub,
             webhooks=world.doorbell,
+            proof=ProofDesk(self.pool),
             platform=DemoPlatform(self.pool) if self.launch.demo else None,
         )
 

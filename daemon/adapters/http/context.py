@@ -5,7 +5,17 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from daemon.adapters.http.ports import AccountSetup, Clock, ConsentFlow, Desk, PlatformDesk, Session, Sessions, Webhooks
+from daemon.adapters.http.ports import (
+    AccountSetup,
+    Clock,
+    ConsentFlow,
+    Desk,
+    PlatformDesk,
+    Proof,
+    Session,
+    Sessions,
+    Webhooks,
+)
 from daemon.adapters.http.sse import Hub
 
 
@@ -16,6 +26,7 @@ class Dashboard:
     `public_url` is how browsers reach it (scheme, host, port). `link_keys` are the secrets of signed links by key id;
     any of them is accepted, so that keys can be rotated. `platform` is set in the demo only: with it the pages can act
     as a customer would. `webhooks` hears FreshBooks' deliveries; without it that address does not exist.
+    `proof` shows comparisons with FreshBooks and the months' reconciliation.
     """
 
     public_url: str
@@ -28,6 +39,7 @@ class Dashboard:
     hub: Hub
     platform: PlatformDesk | None = None
     webhooks: Webhooks | None = None
+    proof: Proof | None = None
 
     @property
     def is_https(self) -> bool:

@@ -1,7 +1,7 @@
 """What the pages need of the rest, as Protocols; the stores and flows fulfil them, and mypy checks that they do."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Protocol
 
@@ -30,6 +30,8 @@ from daemon.core.desk import (
     WaitingMoves,
 )
 from daemon.core.model import FbPaymentId, InvoiceId, LedgerAccount, PartnerId, PaymentId, PaymentStatus
+from daemon.core.reconciliation import MonthReport
+from daemon.core.verify import VerifyRow
 
 
 class Clock(Protocol):
@@ -195,6 +197,25 @@ class Desk(Protocol):
         a failed one is to stand for. False when the issue is closed, unknown or does not offer it; NotOffered when it
         fits no more, with the sentence why.
         """
+        ...
+
+
+# ---- proof -----------------------------------------------------------------------------------------------------------
+
+
+class Proof(Protocol):
+    """That both sides are equal, and that the money adds up (T1, W6). Raises StoreUnavailable."""
+
+    async def verifications(self, partner_id: PartnerId, limit: int) -> tuple[VerifyRow, ...]:
+        """List the latest comparisons with FreshBooks, newest first."""
+        ...
+
+    async def ask(self, partner_id: PartnerId, who: str, now: datetime, *, repair: bool) -> bool:
+        """Ask for a comparison; False while one is under way, or without a connection."""
+        ...
+
+    async def month(self, partner_id: PartnerId, month: date) -> MonthReport:
+        """Reconcile one month, given by its first day."""
         ...
 
 

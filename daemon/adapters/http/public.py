@@ -14,6 +14,7 @@ from daemon.adapters.http import (
     pages_entry,
     pages_issues,
     pages_live,
+    pages_proof,
     pages_webhooks,
 )
 from daemon.adapters.http.api.app import RATE, add_api
@@ -70,6 +71,8 @@ def build_public_app(dashboard: Dashboard, api: Api | None = None, rate: RatePol
         app.add_routes(pages.routes)
     if dashboard.is_demo:
         app.add_routes(pages_demo.routes)
+    if dashboard.proof is not None:
+        app.add_routes(pages_proof.routes)
     if api is not None:
         add_api(app, api, rate)
     app.router.add_static("/static/", STATIC, append_version=False)

@@ -61,6 +61,7 @@ def page(
         "csrf": session.csrf if session else "",
         "signed_in": session is not None,
         "demo": dashboard.is_demo,
+        "proof": dashboard.proof is not None,
         "flash": None if is_small else take_flash(request, response),
         "now": dashboard.clock.now(),
         "here": request.path_qs,
