@@ -8,7 +8,7 @@ SECRETS := $(BIN)/detect-secrets-hook --disable-plugin KeywordDetector
 # Made-up secrets in tests look like real ones, except for keys and tokens with a form that the other plugins know.
 MADE_UP := --disable-plugin BasicAuthDetector --disable-plugin Base64HighEntropyString --disable-plugin HexHighEntropyString
 
-.PHONY: help demo test histories chaos-push bench bench-quick check core security openapi lock clean venv
+.PHONY: help demo test histories verify-load chaos-push bench bench-quick check core security openapi lock clean venv
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ bench: venv  ## ours beside the peers, on the same books and the same Postgres (
 
 bench-quick: venv  ## the same on small books, in under three minutes
 	@$(BIN)/python -m tests.bench --quick --only "$(BENCH_ONLY)"
+
+verify-load: venv  ## what a verification of INVOICES=100000 costs: calls, CPU time, memory
+	@$(BIN)/python -m tests.verify.load --invoices $${INVOICES:-100000}
 
 chaos-push: venv  ## PAYMENTS=n through lost answers, refusals and kill -9; exit 0 when each stands exactly once in FreshBooks
 	@$(BIN)/python -m tests.system.chaos_push --payments $${PAYMENTS:-10000}

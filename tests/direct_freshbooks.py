@@ -133,6 +133,10 @@ class DirectCaller(Caller):
             body = msgspec.json.decode(call.body or b"{}")[resource.singular]
             row = self.sandbox.write(account, f"{resource.singular}.create", None, body)
             return single(resource.singular, resource.render(view, row))
+        if call.method == "PUT":
+            body = msgspec.json.decode(call.body or b"{}")[resource.singular]
+            row = self.sandbox.write(account, f"{resource.singular}.update", int(parts[5]), body)
+            return single(resource.singular, resource.render(view, row))
         if len(parts) > LIST_PARTS:
             return single(resource.singular, resource.render(view, resource.find(account.books, int(parts[5]))))
         return self._list(account, resource, call)

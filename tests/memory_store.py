@@ -47,6 +47,7 @@ from daemon.core.model import (
 )
 from daemon.core.stale_guard import Freshness, freshness, mark_of
 from daemon.core.state import Connection, ConnectionStatus
+from daemon.core.take_back import Standing
 from tests.memory_callbacks import MemoryCallbacks
 from tests.memory_entries import EntryRows, MemoryEntries
 
@@ -363,6 +364,12 @@ class MemoryStore(MemoryEntries):
         books.runs.append((feed, cursor, outcome))
         for listing in listings_of(feed) if outcome == "complete" else ():
             books.issues.pop((IssueKind.FILTER_IGNORED, (LISTING, listing)), None)
+
+    async def to_take_back(self, scope: Scope, payment_id: PaymentId) -> Standing | None:
+        return None
+
+    async def taken_back(self, scope: Scope, standing: Standing, record: FbPayment) -> None:
+        raise AssertionError("nothing is taken back here")
 
     async def raise_issue(self, scope: Scope, issue: Issue) -> None:
         self.books[scope.partner_id].issues[issue.kind, issue.subject] = issue

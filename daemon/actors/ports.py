@@ -90,6 +90,14 @@ class Accounting(Protocol):
         """
         ...
 
+    async def delete_payment(self, payment_id: FbPaymentId) -> None:
+        """Delete a payment; one that is deleted already stays so (O3)."""
+        ...
+
+    async def invoice_pdf(self, invoice_id: InvoiceId) -> bytes:
+        """Fetch the PDF that FreshBooks makes of an invoice, its type and size checked (O4)."""
+        ...
+
     async def create_entry(self, draft: JournalDraft, *, may_send: Callable[[], bool]) -> str:
         """Write a journal entry, once, and tell its id; as `create_payment` otherwise (W4, W6)."""
         ...

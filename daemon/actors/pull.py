@@ -11,6 +11,7 @@ import anyio.lowlevel
 
 from daemon.actors.limiter import Line
 from daemon.actors.store_ports import PullStore
+from daemon.actors.take_back import take_back
 from daemon.actors.world import World
 from daemon.core.backfill import Cursor, Feed, PageFacts, Pass, advance, counted
 from daemon.core.effects import CountPages, ListAccounts, PullPages, RereadObjects
@@ -280,7 +281,8 @@ async def _reread_invoice(world: World, line: Line, scope: Scope, reread: Reread
     invoice_id = InvoiceId(reread.id)
     if reread.reason == FROM_STORED_FACTS:
         decision = await world.store.settle(scope, invoice_id, decide_without_read, None)
-        if not decision.reread:
+        deleted = await take_back(world.store, line, scope, decision)
+        if not decision.reread and not deleted:
             return
     await settle_snapshot(world, line, scope, invoice_id, Priority.CHANGES)
 
@@ -290,7 +292,10 @@ async def settle_snapshot(
 ) -> Snapshot:
     """Read an invoice and all its payments until they agree, decide, and store both (P7)."""
     snapshot = await read_snapshot(world, line, invoice_id, priority)
-    await world.store.settle(scope, invoice_id, partial(decide_snapshot, snapshot), snapshot.payments)
+    decision = await world.store.settle(scope, invoice_id, partial(decide_snapshot, snapshot), snapshot.payments)
+    if await take_back(world.store, line, scope, decision):
+        snapshot = await read_snapshot(world, line, invoice_id, priority)
+        await world.store.settle(scope, invoice_id, partial(decide_snapshot, snapshot), snapshot.payments)
     return snapshot
 
 

@@ -28,6 +28,7 @@ from daemon.core.model import (
     Scope,
 )
 from daemon.core.state import Connection
+from daemon.core.take_back import Standing
 
 
 class PullStore(Protocol):
@@ -151,6 +152,18 @@ class EntryStore(Protocol):
         ...
 
 
+class TakeBackStore(Protocol):
+    """What is stored of deletions in FreshBooks that follow a failure on the platform (O3)."""
+
+    async def to_take_back(self, scope: Scope, payment_id: PaymentId) -> Standing | None:
+        """Tell the record of a failed payment that is to be deleted; None when there is none, or the switch is off."""
+        ...
+
+    async def taken_back(self, scope: Scope, standing: Standing, record: FbPayment) -> None:
+        """Audit that a record was deleted in FreshBooks."""
+        ...
+
+
 class ConnectionStore(Protocol):
     """The connections: who is to be supervised, and what each has reached."""
 
@@ -193,5 +206,5 @@ class ConnectionStore(Protocol):
         ...
 
 
-class Store(PullStore, PushStore, EntryStore, ConnectionStore, Protocol):
+class Store(PullStore, PushStore, EntryStore, ConnectionStore, TakeBackStore, Protocol):
     """All of Postgres that the actors use."""

@@ -9,7 +9,7 @@ import anyio
 from daemon.actors.limiter import Line
 from daemon.actors.world import World
 from daemon.core.errors import AuthorizationExpired, FreshBooksUnavailable
-from daemon.core.model import LedgerAccount, PartnerId
+from daemon.core.model import InvoiceId, LedgerAccount, PartnerId
 from daemon.core.policy import RatePolicy
 from daemon.core.rate_limit import Priority
 
@@ -35,6 +35,16 @@ class PartnerBooks:
         async def ask() -> tuple[LedgerAccount, ...]:
             await _in_time(line.draw(Priority.CHANGES))
             return await line.ask(lambda account: account.ledger_accounts())
+
+        return await self._with_fresh_token(partner_id, ask)
+
+    async def invoice_pdf(self, partner_id: PartnerId, invoice_id: InvoiceId) -> bytes:
+        """Fetch the PDF that FreshBooks makes of an invoice (O4)."""
+        line = await self._line(partner_id)
+
+        async def ask() -> bytes:
+            await _in_time(line.draw(Priority.CHANGES))
+            return await line.ask(lambda account: account.invoice_pdf(invoice_id))
 
         return await self._with_fresh_token(partner_id, ask)
 

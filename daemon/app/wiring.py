@@ -17,6 +17,7 @@ from daemon.actors.account_setup import AccountSetup
 from daemon.actors.callbacks import Doorbell
 from daemon.actors.consent import ConsentFlow
 from daemon.actors.crash_points import Reached
+from daemon.actors.invoice_pdfs import InvoicePdfs
 from daemon.actors.limiter import Limiters
 from daemon.actors.membership import Membership
 from daemon.actors.ports import Clock
@@ -211,6 +212,7 @@ class _Workshop:
             hub=hub,
             webhooks=world.doorbell,
             proof=ProofDesk(self.pool),
+            pdfs=InvoicePdfs(clock=self.clock, fetch=books.invoice_pdf),
             platform=DemoPlatform(self.pool) if self.launch.demo else None,
         )
 

@@ -32,6 +32,7 @@ from daemon.core.model import (
 from daemon.core.policy import PushPolicy
 from daemon.core.push_guard import may_go_now
 from daemon.core.stale_guard import Freshness, freshness, mark_of
+from daemon.core.take_back import typed_money_left
 from daemon.core.terms import terms_hash, terms_of
 
 __all__ = [
@@ -79,6 +80,8 @@ def decide_snapshot(
     candidate = _following(read, snapshot.reading, context.invoice)
     if candidate.is_frozen and names_typed_money(snapshot.payments, rows, context.applied):
         candidate = replace(candidate, frozen_other=other_money(candidate, shares_of(context.links, rows, read.id)))
+    if candidate.is_frozen and context.takes_deletions:
+        candidate = _reopened(candidate, snapshot, rows, shares_of(context.links, rows, read.id))
     woken = may_go_now(snapshot, context, policy)
     seen = Seen(rows=rows, before=context.applied, records=snapshot.payments)
     decision = _decide(candidate, read, seen, _awake(context, woken))
@@ -157,6 +160,15 @@ def _released(candidate: Invoice, read: FbInvoice | None, shares: Sequence[Share
         return candidate
     released = replace(candidate, frozen_at=None, frozen_other=None)
     return released if read is None else replace(released, terms=terms_of(read), terms_hash=candidate.fb_terms_hash)
+
+
+def _reopened(candidate: Invoice, snapshot: Snapshot, rows: Sequence[Applied], shares: Sequence[Share]) -> Invoice:
+    """Follow FreshBooks again when it shows a payment deleted that was not made on the platform (O3)."""
+    ours = {row.fb_payment_id for row in rows}
+    if not typed_money_left(snapshot, ours, candidate.frozen_other, other_money(candidate, shares)):
+        return candidate
+    terms = terms_of(snapshot.invoice)
+    return replace(candidate, frozen_at=None, frozen_other=None, terms=terms, terms_hash=candidate.fb_terms_hash)
 
 
 def _freeze(candidate: Invoice, shares: Sequence[Share], *, just_read: bool) -> Invoice:

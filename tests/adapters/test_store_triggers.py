@@ -4,7 +4,7 @@ import asyncpg
 import pytest
 
 from daemon.core.markers import marker
-from daemon.core.model import PaymentId, PaymentStatus
+from daemon.core.model import Issue, IssueKind, PaymentId, PaymentStatus
 from tests.adapters.postgres_rows import ACCOUNT, PARTNER, Books
 from tests.builders import INVOICE, make_fb_invoice, usd
 from tests.postgres import on_every_postgres
@@ -157,6 +157,21 @@ async def test_a_payout_has_its_push_once_it_succeeded(books: Books) -> None:
         await books.execute("UPDATE platform.payout SET status = $1", status)
     (row,) = await books.fetch("SELECT kind, subject, state, account_id, marker FROM sync.push")
     assert tuple(row) == ("payout", "po_1", "ready", ACCOUNT, "APO:po_1:1")
+
+
+@pytest.mark.parametrize("kind", IssueKind)
+async def test_whatever_a_partner_must_do_reaches_the_platform_s_events(kind: IssueKind, books: Books) -> None:
+    issue = Issue(kind=kind, subject=("thing", "7"), reason="It happened.", next_step="Do this.", actions=("accept",))
+    await books.store.raise_issue(books.scope, issue)
+    (event,) = await books.fetch("SELECT kind, subject, data FROM platform.event")
+    assert (event["kind"], event["subject"]) == ("issue_opened", "thing/7")
+    assert event["data"] | {"issue_id": "1"} == {
+        "issue_id": "1",
+        "kind": kind.value,
+        "reason": "It happened.",
+        "next_step": "Do this.",
+        "actions": "accept",
+    }
 
 
 async def test_the_audit_log_cannot_be_changed(books: Books) -> None:

@@ -47,5 +47,6 @@ async def test_the_sums_of_a_month_equal_freshbooks_journal_to_the_cent(stand: S
 async def test_a_payment_that_no_payout_carries_yet_is_listed(stand: Stand) -> None:
     await stand.pay(stand.unpaid().id, Decimal(40))
     report = await ReportStore(stand.pool).month(PARTNER, START.date().replace(day=1))
-    assert [(loose.payment_id, loose.amount, loose.in_freshbooks) for loose in report.loose] == [("pay_1", 40, False)]
+    assert [(loose.payment_id, loose.in_freshbooks) for loose in report.loose] == [("pay_1", False)]
+    assert report.loose[0].amount == 40
     assert report.totals == ()

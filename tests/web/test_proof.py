@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -12,10 +12,21 @@ from daemon.adapters.postgres.pool import Pool
 from daemon.adapters.postgres.proof_desk import ProofDesk
 from daemon.adapters.postgres.session_store import SessionStore
 from daemon.adapters.postgres.store import PostgresStore
+from daemon.core.errors import FreshBooksUnavailable
+from daemon.core.model import InvoiceId, PartnerId
 from daemon.core.verify import Drift, DriftKind, Mend, Report
 from tests.adapters.postgres_rows import PARTNER, Books
-from tests.builders import NOW
+from tests.builders import INVOICE, NOW, OTHER_INVOICE, make_fb_invoice
 from tests.web.site import Browser, serve
+
+
+class Pdfs:
+    """Fulfils the http adapter's Pdfs."""
+
+    async def pdf(self, partner_id: PartnerId, invoice_id: InvoiceId, changed_at: datetime) -> bytes:
+        if invoice_id != INVOICE:
+            raise FreshBooksUnavailable("503")
+        return b"%PDF-1.7"
 
 
 @pytest.fixture
@@ -29,7 +40,8 @@ async def books(database: str) -> AsyncIterator[Books]:
 @pytest.fixture
 async def partner(books: Books) -> AsyncIterator[Browser]:
     pool = books.pool
-    async with serve(sessions=SessionStore(pool), desk=DeskActions(pool), proof=ProofDesk(pool)) as site:
+    desk, proof = DeskActions(pool), ProofDesk(pool)
+    async with serve(sessions=SessionStore(pool), desk=desk, proof=proof, pdfs=Pdfs()) as site:
         yield await site.browser(PARTNER)
 
 
@@ -94,3 +106,21 @@ async def test_a_comparison_can_be_asked_for_once_at_a_time(books: Books, partne
     assert tuple(row) == ("full", True, "partner")
     again = await partner.follow(await partner.post("/verification"))
     assert "under way already" in again.text
+
+
+async def test_a_pdf_is_handed_out_as_a_file_that_runs_nowhere_and_only_while_switched_on(
+    books: Books, partner: Browser
+) -> None:
+    await books.merge(make_fb_invoice(number='7"; x=\r\n<9>'))
+    await books.merge(make_fb_invoice(id=OTHER_INVOICE))
+    assert (await partner.get(f"/invoices/{INVOICE}/pdf")).status == 404
+    await books.execute("UPDATE sync.connection SET options = '{\"pdf_invoices\": true}'")
+    answer = await partner.get(f"/invoices/{INVOICE}/pdf")
+    assert (answer.status, answer.text) == (200, "%PDF-1.7")
+    assert answer.headers["Content-Type"] == "application/pdf"
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="invoice-7-x-9-.pdf"'
+    assert answer.headers["Content-Security-Policy"] == "sandbox; default-src 'none'"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Cache-Control"] == "private, no-store"
+    assert (await partner.get(f"/invoices/{OTHER_INVOICE}/pdf")).status == 503
+    assert (await partner.get("/invoices/999/pdf")).status == 404

@@ -12,6 +12,7 @@ from daemon.adapters.freshbooks.calls import Answer, Call, Caller, MaySend
 from daemon.adapters.freshbooks.envelopes import Accounting, unwrap
 from daemon.adapters.freshbooks.journal import FreshBooksJournal
 from daemon.adapters.freshbooks.listing import PATHS, check_asked, check_rows, params_of, split
+from daemon.adapters.freshbooks.pdf import checked_pdf
 from daemon.adapters.freshbooks.wire import fingerprint
 from daemon.core.backfill import Pass
 from daemon.core.errors import FreshBooksAnswerInvalid
@@ -30,6 +31,7 @@ from daemon.core.model import (
     Reading,
     Record,
     Resource,
+    VisState,
 )
 
 PAGE_SIZE = 100
@@ -61,6 +63,14 @@ class _NewPayment(Struct):
 
 class _PaymentBody(Struct):
     payment: _NewPayment
+
+
+class _Deleted(Struct):
+    vis_state: int = VisState.DELETED.value
+
+
+class _Deletion(Struct):
+    payment: _Deleted
 
 
 _one_decoder = msgspec.json.Decoder(Accounting[_One])
@@ -187,6 +197,15 @@ class FreshBooksAccount:
         if payment.invoice_id != draft.invoice_id:
             raise FreshBooksAnswerInvalid(f"FreshBooks answered a payment on invoice {payment.invoice_id}")
         return payment
+
+    async def delete_payment(self, payment_id: FbPaymentId) -> None:
+        """Delete a payment; one that is deleted already stays so (O3)."""
+        call = self._accounting("PUT", f"{PATHS[Resource.PAYMENTS]}/{payment_id}", body=_Deletion(payment=_Deleted()))
+        _record(Resource.PAYMENTS, await self.caller.call(call, token=await self.token()), payment_id)
+
+    async def invoice_pdf(self, invoice_id: InvoiceId) -> bytes:
+        """Fetch the PDF that FreshBooks makes of an invoice, its type and size checked (O4)."""
+        return checked_pdf(await self._get(f"{PATHS[Resource.INVOICES]}/{invoice_id}/pdf"))
 
     async def create_entry(self, draft: JournalDraft, *, may_send: MaySend) -> str:
         """Write a journal entry, once, and tell its id; errors as of `create_payment` (W6)."""

@@ -10,6 +10,7 @@ from daemon.adapters.http.ports import (
     Clock,
     ConsentFlow,
     Desk,
+    Pdfs,
     PlatformDesk,
     Proof,
     Session,
@@ -26,7 +27,8 @@ class Dashboard:
     `public_url` is how browsers reach it (scheme, host, port). `link_keys` are the secrets of signed links by key id;
     any of them is accepted, so that keys can be rotated. `platform` is set in the demo only: with it the pages can act
     as a customer would. `webhooks` hears FreshBooks' deliveries; without it that address does not exist.
-    `proof` shows comparisons with FreshBooks and the months' reconciliation.
+    `proof` shows comparisons with FreshBooks and the months' reconciliation; `pdfs`
+    hands out invoices' PDFs.
     """
 
     public_url: str
@@ -40,6 +42,7 @@ class Dashboard:
     platform: PlatformDesk | None = None
     webhooks: Webhooks | None = None
     proof: Proof | None = None
+    pdfs: Pdfs | None = None
 
     @property
     def is_https(self) -> bool:

@@ -219,6 +219,14 @@ class Proof(Protocol):
         ...
 
 
+class Pdfs(Protocol):
+    """Invoices' PDFs (O4). Raises as of AccountSetup."""
+
+    async def pdf(self, partner_id: PartnerId, invoice_id: InvoiceId, changed_at: datetime) -> bytes:
+        """Hand out an invoice's PDF, fetched after the invoice changed last."""
+        ...
+
+
 # ---- FreshBooks' deliveries ------------------------------------------------------------------------------------------
 
 

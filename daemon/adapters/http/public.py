@@ -14,6 +14,7 @@ from daemon.adapters.http import (
     pages_entry,
     pages_issues,
     pages_live,
+    pages_pdf,
     pages_proof,
     pages_webhooks,
 )
@@ -71,6 +72,8 @@ def build_public_app(dashboard: Dashboard, api: Api | None = None, rate: RatePol
         app.add_routes(pages.routes)
     if dashboard.is_demo:
         app.add_routes(pages_demo.routes)
+    if dashboard.pdfs is not None:
+        app.add_routes(pages_pdf.routes)
     if dashboard.proof is not None:
         app.add_routes(pages_proof.routes)
     if api is not None:

@@ -1,7 +1,7 @@
 """Loads all that decisions about invoices need: rows, linked payments, and what the last snapshots showed."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import asyncpg
@@ -16,6 +16,7 @@ from daemon.core.model import (
     AppliedElsewhere,
     FbPayment,
     FbPaymentId,
+    Invoice,
     InvoiceContext,
     InvoiceId,
     Link,
@@ -25,6 +26,7 @@ from daemon.core.model import (
 )
 
 _SQL = queries.load("invoices")
+_TAKE_BACK = queries.load("take_back")
 
 
 async def load_contexts(
@@ -36,17 +38,30 @@ async def load_contexts(
     """
     rows = await connection.fetch(_SQL["load"], scope.partner_id, scope.account_id, ids)
     invoices = {InvoiceId(row["invoice_id"]): invoice_of(row) for row in rows}
+    takes = await _takes_deletions(connection, scope, invoices.values())
     marks = [marker(*found) for payment in shown for found in markers_in(payment.note)]
     records = [payment.id for payment in shown]
     linked = await connection.fetch(_SQL["links"], scope.partner_id, scope.account_id, ids, records, marks)
     if not linked:
-        return {asked: InvoiceContext(invoice=invoices.get(asked)) for asked in ids}
+        return {asked: InvoiceContext(invoice=invoices.get(asked), takes_deletions=takes) for asked in ids}
     links = _Links(linked)
     await links.load_rest(connection, scope, ids)
     return {
-        asked: InvoiceContext(invoice=invoices.get(asked), links=links.on(asked), applied=links.applied(asked))
+        asked: InvoiceContext(
+            invoice=invoices.get(asked),
+            links=links.on(asked),
+            applied=links.applied(asked),
+            takes_deletions=takes,
+        )
         for asked in ids
     }
+
+
+async def _takes_deletions(connection: Conn, scope: Scope, invoices: Iterable[Invoice]) -> bool:
+    """Tell whether deletions in FreshBooks reopen invoices (O3); asked only where one is frozen."""
+    if not any(invoice.is_frozen for invoice in invoices):
+        return False
+    return bool(await connection.fetchval(_TAKE_BACK["takes_deletions"], scope.partner_id, scope.account_id))
 
 
 class _Links:

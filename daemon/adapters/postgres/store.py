@@ -9,10 +9,11 @@ from daemon.adapters.postgres.listener import Listener
 from daemon.adapters.postgres.pool import Leased, Pool
 from daemon.adapters.postgres.pull_store import PullStore
 from daemon.adapters.postgres.push_store import PushStore
+from daemon.adapters.postgres.take_back_store import TakeBackStore
 from daemon.core.model import PartnerId
 
 
-class PostgresStore(PullStore, PushStore, EntryStore, ConnectionStore):
+class PostgresStore(PullStore, PushStore, EntryStore, ConnectionStore, TakeBackStore):
     """Fulfils `actors.ports.Store`. `sleep` is the clock's, for the listener's retries.
 
     With `epoch`, every write for a partner is made under its lease and raises LeaseLost once that is past.

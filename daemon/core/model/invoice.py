@@ -101,12 +101,14 @@ class InvoiceContext:
     """All that a decision about one invoice needs, loaded in the transaction that stores the decision.
 
     `links` are the platform's payments on this invoice, and those whose record a snapshot shows here: by an applied
-    row, by a push's stored FreshBooks id, or by a marker in a note.
+    row, by a push's stored FreshBooks id, or by a marker in a note. `takes_deletions`: the partner wants deletions in
+    FreshBooks to reopen invoices (O3).
     """
 
     invoice: Invoice | None
     links: tuple[Link, ...] = ()
     applied: tuple[Applied, ...] = ()
+    takes_deletions: bool = False
 
 
 class IssueKind(enum.StrEnum):

@@ -52,7 +52,8 @@ WITH open_issues AS MATERIALIZED (
     SELECT i.account_id, i.invoice_id FROM sync.invoice i
     JOIN sync.connection n USING (partner_id, account_id)
     WHERE i.partner_id = $1
-      AND ($2 = '' OR CASE $2 WHEN 'archived' THEN i.archived_at IS NOT NULL ELSE i.archived_at IS NULL AND i.status = $2 END)
+      AND ($2 = '' OR CASE $2 WHEN 'archived' THEN sync.archived_at(i, n.options) IS NOT NULL
+                            ELSE sync.archived_at(i, n.options) IS NULL AND i.status = $2 END)
       AND CASE $3 WHEN '' THEN true
                   WHEN 'deleted' THEN i.vis_state = 1
                   WHEN 'archived_in_freshbooks' THEN i.vis_state = 2
