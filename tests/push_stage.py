@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from daemon.actors.crash_points import Reached, pass_by
 from daemon.actors.limiter import Limiter, Limiters, Line
-from daemon.actors.pull import pull_pages, reread_objects, settle_snapshot
+from daemon.actors.pull import reread_objects, settle_snapshot
 from daemon.actors.push import push_next
 from daemon.actors.world import World
 from daemon.adapters.clock import SystemClock
@@ -46,6 +46,7 @@ from daemon.sandbox.command import running
 from daemon.sandbox.faults import RuleSpec
 from daemon.sandbox.options import RateLimits, SandboxOptions
 from daemon.sandbox.sandbox import Sandbox
+from tests.reading import pull_step
 
 PARTNER = PartnerId("acme")
 WHO = "ada@acme.example"
@@ -56,6 +57,7 @@ PATIENCE = PushPolicy(
     lookup_again_after=timedelta(seconds=2),
     waiting_interval=timedelta(seconds=10),
 )
+
 STEP = timedelta(seconds=12)
 """Longer than anything waits under this policy; short enough that a module's tests fit into one token's life."""
 
@@ -220,7 +222,7 @@ class PushStage:
         cursor = start(Feed.CENSUS, census_passes(), self.clock.now(), PullPolicy().page_size, 0)
         while cursor.is_running and cursor.queue:
             effect = PullPages(scope=self.scope, cursor=cursor)
-            cursor = (await pull_pages(self.world, self.line, effect, PullPolicy())).cursor
+            cursor = (await pull_step(self.world, self.line, effect, PullPolicy())).cursor
         await reread_objects(self.world, self.line, RereadObjects(scope=self.scope), PullPolicy())
 
     # ---- what a person does and sees ---------------------------------------------------------------------------------

@@ -3,10 +3,14 @@
 from collections.abc import Callable
 from typing import assert_never
 
+from anyio.abc import TaskGroup
+
 from daemon.actors.callbacks import PacedCallbacks
+from daemon.actors.counting import count_pages
 from daemon.actors.limiter import Limiter, Line
-from daemon.actors.pull import count_pages, list_accounts, pull_pages, reread_objects
+from daemon.actors.pull import list_accounts, pull_pages, reread_objects
 from daemon.actors.push import push_next
+from daemon.actors.read_ahead import ReadAhead
 from daemon.actors.verify import Verification
 from daemon.actors.world import World
 from daemon.core import events
@@ -44,12 +48,19 @@ NIGHTLY = "nightly"
 class Performer:
     """Works for one supervisor, through its limiter; begins nothing more once `goes_on` says no."""
 
-    def __init__(self, partner_id: PartnerId, world: World, limiter: Limiter, goes_on: Callable[[], bool]) -> None:
+    def __init__(
+        self, partner_id: PartnerId, world: World, limiter: Limiter, goes_on: Callable[[], bool], tasks: TaskGroup
+    ) -> None:
         self._partner_id = partner_id
         self._goes_on = goes_on
         self._world = world
         self._limiter = limiter
         self._verification: Verification | None = None
+        self._ahead = ReadAhead(tasks, world.clock)
+
+    def stop(self) -> None:
+        """Give up whatever is read ahead: nobody will take it any more."""
+        self._ahead.forget()
 
     async def perform(  # noqa: C901, PLR0911, PLR0912 one case per effect: the table reads better whole
         self, effect: LaneEffect, connection: Connection, policy: Policy
@@ -67,7 +78,7 @@ class Performer:
             case CountPages():
                 return await count_pages(world, self._line(connection), effect, policy.pull)
             case PullPages():
-                return await pull_pages(world, self._line(connection), effect, policy.pull)
+                return await pull_pages(world, self._line(connection), self._ahead, effect, policy.pull)
             case RereadObjects():
                 return await reread_objects(world, self._line(connection), effect, policy.pull)
             case ListAccounts():

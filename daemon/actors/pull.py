@@ -9,26 +9,23 @@ from typing import assert_never
 import anyio
 import anyio.lowlevel
 
+from daemon.actors.ignored_filters import shown_if_ignored
 from daemon.actors.limiter import Line
+from daemon.actors.read_ahead import CALL_FAILURES, ReadAhead
 from daemon.actors.store_ports import PullStore
 from daemon.actors.take_back import take_back
 from daemon.actors.world import World
-from daemon.core.backfill import Cursor, Feed, PageFacts, Pass, advance, counted
-from daemon.core.effects import CountPages, ListAccounts, PullPages, RereadObjects
+from daemon.core.backfill import Cursor, Feed, PageFacts, advance
+from daemon.core.effects import ListAccounts, PullPages, RereadObjects
 from daemon.core.errors import (
-    AuthorizationExpired,
-    AuthorizationLost,
-    FilterIgnored,
     FreshBooksAnswerInvalid,
     FreshBooksNotFound,
     FreshBooksRefused,
     FreshBooksUnavailable,
-    StoreUnavailable,
 )
 from daemon.core.events import AccountsListed, ObjectsReread, PagesStored
 from daemon.core.exchange import InvoiceRead, MergeReport, Page, Reread, Undecodable
 from daemon.core.invoice_rules import decide_page_read, decide_snapshot, decide_without_read
-from daemon.core.issues import filter_ignored
 from daemon.core.model import (
     CustomerId,
     FbCredit,
@@ -51,14 +48,8 @@ SNAPSHOT_RETRY = timedelta(seconds=30)
 REFUSED_RETRY = timedelta(minutes=10)
 FROM_STORED_FACTS = "platform"
 """The reason of a reread that the platform caused: what FreshBooks showed last is enough to decide (P7)."""
-_CALL_ERRORS = (
-    FreshBooksUnavailable,
-    FreshBooksRefused,
-    FreshBooksAnswerInvalid,
-    AuthorizationExpired,
-    AuthorizationLost,
-    StoreUnavailable,
-)
+_SLICE = 50
+"""After so many decoded records the event loop gets its turn."""
 
 
 class SnapshotUnstable(FreshBooksUnavailable):
@@ -68,22 +59,15 @@ class SnapshotUnstable(FreshBooksUnavailable):
 # ---- pages -----------------------------------------------------------------------------------------------------------
 
 
-async def count_pages(world: World, line: Line, effect: CountPages, policy: PullPolicy) -> PagesStored:
-    """Ask the next listings of a fresh backfill for their lengths; what is counted survives a crash (C3)."""
-    cursor = effect.cursor
-    uncounted = cursor.queue[len(cursor.counts) :][: policy.pages_in_flight]
-    wanted = [_Wanted(listing, 1, 1) for listing in uncounted]
-    pages = await _asked_for(world, line, effect, Priority.BACKFILL, wanted)
-    cursor = counted(cursor, [page.total for page in pages], cursor.page_size)
-    await world.store.save_cursor(effect.scope, cursor)
-    return PagesStored(scope=effect.scope, cursor=cursor)
+async def pull_pages(world: World, line: Line, ahead: ReadAhead, effect: PullPages, policy: PullPolicy) -> PagesStored:
+    """Take the next pages, decode only what changed, and store it with the cursor in one transaction.
 
-
-async def pull_pages(world: World, line: Line, effect: PullPages, policy: PullPolicy) -> PagesStored:
-    """Fetch the next pages together, decode only what changed, and store it with the cursor in one transaction."""
+    Meanwhile the pages after them are under way.
+    """
     cursor = effect.cursor
     priority = Priority.BACKFILL if cursor.feed in {Feed.BACKFILL, Feed.CENSUS} else Priority.CHANGES
-    pages = await _asked_for(world, line, effect, priority, _next_pages(cursor, policy))
+    async with shown_if_ignored(world, effect, cursor.queue[0].resource):
+        pages = await ahead.take(line, priority, cursor, policy.pages_in_flight)
     changed = await _changed_items(world, line, effect.scope, pages)
     async with world.store.page_transaction(effect.scope) as store:
         report = await _merge(store, effect.scope, changed, _reading_of(pages))
@@ -95,56 +79,6 @@ async def pull_pages(world: World, line: Line, effect: PullPages, policy: PullPo
     if cursor.feed is Feed.BACKFILL:
         world.telemetry.progress(effect.scope.partner_id, cursor.percent)
     return PagesStored(scope=effect.scope, cursor=cursor, rereads=bool(report.rereads))
-
-
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    listing: Pass
-    page: int
-    size: int
-
-
-def _next_pages(cursor: Cursor, policy: PullPolicy) -> list[_Wanted]:
-    """Name the next pages of the current pass; the first page of a pass goes alone, to learn how many there are."""
-    known = 1 if cursor.total is None else -(-cursor.total // cursor.page_size)
-    last = min(max(known, cursor.page), cursor.page + policy.pages_in_flight - 1)
-    return [_Wanted(cursor.queue[0], number, cursor.page_size) for number in range(cursor.page, last + 1)]
-
-
-async def _asked_for(
-    world: World, line: Line, effect: CountPages | PullPages, priority: Priority, wanted: Sequence[_Wanted]
-) -> list[Page]:
-    """Fetch pages; where FreshBooks ignores what was asked, the run waits for it visibly, and is never complete."""
-    try:
-        return await _fetch(line, priority, wanted)
-    except FilterIgnored as ignored:
-        issue = filter_ignored(effect.cursor.feed, wanted[0].listing.resource, ignored.filter)
-        await world.store.raise_issue(effect.scope, issue)
-        raise
-
-
-async def _fetch(line: Line, priority: Priority, wanted: Sequence[_Wanted]) -> list[Page]:
-    """Fetch pages together; a failure after the first one leaves the pages before it to be stored."""
-    answers: dict[_Wanted, Page | Exception] = {}
-
-    async def fetch_one(want: _Wanted) -> None:
-        try:
-            answers[want] = await line(priority, lambda fb: fb.list_page(want.listing, want.page, want.size))
-        except _CALL_ERRORS as error:
-            answers[want] = error
-
-    async with anyio.create_task_group() as group:
-        for want in wanted:
-            group.start_soon(fetch_one, want)
-    pages: list[Page] = []
-    for want in wanted:
-        answer = answers[want]
-        if isinstance(answer, Exception):
-            if not pages:
-                raise answer
-            break
-        pages.append(answer)
-    return pages
 
 
 def _reading_of(pages: Sequence[Page]) -> Reading:
@@ -187,10 +121,10 @@ async def _changed_items(world: World, line: Line, scope: Scope, pages: Sequence
     found = _Changed(customers=[], invoices=[], payments=[], credits=[], bad=[])
     resource = pages[0].resource
     stored = await world.store.fingerprints(scope, resource, [item.id for page in pages for item in page.items])
-    for page in pages:
-        for item in page.items:
-            if stored.get(item.id) != item.fingerprint:
-                _sort_in(found, line.decoder.decode(resource, item))
+    changed = [item for page in pages for item in page.items if stored.get(item.id) != item.fingerprint]
+    for start in range(0, len(changed), _SLICE):
+        for item in changed[start : start + _SLICE]:
+            _sort_in(found, line.decoder.decode(resource, item))
         await anyio.lowlevel.checkpoint()
     return found
 
@@ -328,13 +262,13 @@ async def _read_at_once(
     async def read_invoice() -> None:
         try:
             found.append((await line(priority, lambda fb: fb.invoice(invoice_id)))[0])
-        except _CALL_ERRORS as error:
+        except CALL_FAILURES as error:
             failures.insert(0, error)
 
     async def read_payments(*, deleted: bool) -> None:
         try:
             payments[deleted] = await line(priority, lambda fb: fb.payments_of_invoice(invoice_id, deleted=deleted))
-        except _CALL_ERRORS as error:
+        except CALL_FAILURES as error:
             failures.append(error)
 
     async with anyio.create_task_group() as group:

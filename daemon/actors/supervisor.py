@@ -63,7 +63,7 @@ class Supervisor:
         self._policy = policy
         self._limiter = world.limiters.of(partner_id, policy.rate)
         self._limiter.retune(policy.rate)
-        self._performer = Performer(partner_id, world, self._limiter, lambda: not self._draining)
+        self._performer: Performer
         self._rung: set[str] = set()
         self._answers: deque[events.Event] = deque()
         self._bell = anyio.Event()
@@ -115,9 +115,11 @@ class Supervisor:
             connection = await self._durably(lambda: self._world.store.connection(self.partner_id))
             self._change(restore(connection, self._world.clock.now(), self._policy, spread))
             async with anyio.create_task_group() as lanes:
+                self._performer = Performer(self.partner_id, self._world, self._limiter, self._goes_on, lanes)
                 await self._handle(events.Woke(), lanes)
                 while not self._is_over():
                     await self._handle(await self._next_event(), lanes)
+                self._performer.stop()
         finally:
             self._pulse.beat(None)
 
@@ -126,6 +128,9 @@ class Supervisor:
     def _wake(self) -> None:
         self._bell.set()
         self._pulse.hurry()
+
+    def _goes_on(self) -> bool:
+        return not self._draining
 
     def _is_over(self) -> bool:
         if isinstance(self._state, NotConnected):

@@ -22,6 +22,7 @@ from daemon.app.health import DaemonHealth, Phase
 from daemon.app.heartbeat import Heartbeat
 from daemon.app.launch import Launch
 from daemon.app.listeners import bound, served
+from daemon.app.memory import settle
 from daemon.app.reload import Reloader
 from daemon.app.sampler import FleetSampler, describe
 from daemon.app.wiring import Parts, wired
@@ -153,6 +154,7 @@ class Daemon:
                 work.cancel_scope.cancel()
 
     def _tell_ready(self) -> None:
+        settle()
         self._health.phase = Phase.RUNNING
         self._metrics.ready.set(1)
         self._metrics.settings_loaded(self._clock.now())

@@ -64,6 +64,8 @@ def shares_of(links: Sequence[Link], rows: Iterable[Applied], invoice_id: Invoic
 
 def due_of(base: Decimal, currency: str, shares: Sequence[Share]) -> Decimal | None:
     """Add the shares to a base in `currency`; None when two currencies would have to be summed (P7)."""
+    if not shares:
+        return base
     if any(share.currencies - {currency} for share in shares):
         return None
     return base + sum((share.delta for share in shares), ZERO)

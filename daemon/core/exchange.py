@@ -9,12 +9,14 @@ from daemon.core.book_accounts import BookAccounts
 from daemon.core.deposit_rules import Payout
 from daemon.core.journal import EntryPush
 from daemon.core.model import InvoiceContext, InvoiceDecision, InvoiceId, Link, Push, Reading, Resource, Scope
+from daemon.core.model.quick import quick
 from daemon.core.move_rules import Move
 
 DecideInvoice = Callable[[InvoiceContext], InvoiceDecision]
 """A pure decision about one invoice, applied inside the transaction that loaded its context."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawItem:
     """One record of a page before it is decoded: FreshBooks' id, a fingerprint of its bytes, and the bytes."""
@@ -59,6 +61,7 @@ class PaymentDraft:
     note: str
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvoiceRead:
     """A decoded invoice of a page with the decision function to apply to it under the row lock."""

@@ -32,12 +32,17 @@ _LET_GO: Final = frozenset({Choice.REOPEN, Choice.REFUND_IN_AP})
 
 def subjects_of(invoice_id: InvoiceId, shares: Sequence[Share]) -> frozenset[tuple[str, str]]:
     """List what a decision speaks for: the invoice and its own payments; one moved here belongs to its own invoice."""
+    invoice = issues.about_invoice(invoice_id)
+    if not shares:
+        return frozenset((invoice,))
     own = (share.link.payment for share in shares if share.link.payment.invoice_id == invoice_id)
-    return frozenset({issues.about_invoice(invoice_id), *(issues.about_payment(payment) for payment in own)})
+    return frozenset({invoice, *(issues.about_payment(payment) for payment in own)})
 
 
 def standing_issues(invoice_id: InvoiceId, invoice: Invoice | None, shares: Sequence[Share]) -> frozenset[Issue]:
     """Decide all issues of an invoice and of its own payments. `invoice` is None while it has never been read."""
+    if not shares:
+        return frozenset(_invoice_issues(invoice, shares)) if invoice is not None else frozenset()
     own = [share for share in shares if share.link.payment.invoice_id == invoice_id]
     about_payments = (issue for share in own for issue in _payment_issues(invoice_id, invoice, share, own))
     about_invoice = _invoice_issues(invoice, shares) if invoice is not None else iter(())

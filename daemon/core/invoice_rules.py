@@ -195,9 +195,7 @@ def _priced(
     why = _not_payable(candidate, due, status)
     if frozen_at is None and (status, due, why) == (candidate.status, candidate.amount_due, candidate.not_payable):
         return candidate
-    return replace(
-        candidate, status=status, amount_due=due, not_payable=why, frozen_at=frozen_at, frozen_other=frozen_other
-    )
+    return candidate.priced(status, due, why, frozen_at, frozen_other)
 
 
 def _not_payable(invoice: Invoice, due: Decimal | None, status: InvoiceStatus) -> NotPayable | None:

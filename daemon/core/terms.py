@@ -1,6 +1,7 @@
 """P2's fields of an invoice: taken from a read, hashed by content, and compared."""
 
 from decimal import Decimal
+from functools import lru_cache
 from hashlib import blake2b
 
 from daemon.core.model import FbInvoice, LineItem, Terms
@@ -37,7 +38,7 @@ def terms_hash(terms: Terms) -> int:
     for line in terms.lines:
         texts += _line_texts(line)
     # Lengths go first: a separator inside a text can then never make two different invoices look alike.
-    sizes = ",".join([str(len(text)) for text in texts])
+    sizes = ",".join(map(str, map(len, texts)))
     digest = blake2b((sizes + "|" + "".join(texts)).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1
 
@@ -75,5 +76,6 @@ def _line_texts(line: LineItem) -> tuple[str, ...]:
     )
 
 
+@lru_cache(maxsize=8192)
 def _plain(number: Decimal) -> str:
     return str(number.normalize())

@@ -11,7 +11,7 @@ import aiohttp
 import msgspec
 from aiohttp import web
 
-from daemon.adapters.freshbooks.calls import Caller, RateSeen, open_session
+from daemon.adapters.freshbooks.calls import Caller, open_session
 from daemon.adapters.freshbooks.client import FreshBooksAccount
 from daemon.core.model import AccountId
 from daemon.sandbox.command import RunningSandbox, running
@@ -107,7 +107,6 @@ async def account_at(
     account_id: str = "wkMd2g",
     business_uuid: str = "b-uuid",
     token: str = TOKEN,
-    on_rate: Callable[[RateSeen], None] | None = None,
 ) -> AsyncIterator[FreshBooksAccount]:
     """A client of the FreshBooks that is served there."""
 
@@ -116,7 +115,7 @@ async def account_at(
 
     async with open_session() as session:
         yield FreshBooksAccount(
-            caller=caller(session, base_url, timeout=timeout, bytes_max=bytes_max, on_rate=on_rate),
+            caller=caller(session, base_url, timeout=timeout, bytes_max=bytes_max),
             account_id=AccountId(account_id),
             business_uuid=business_uuid,
             token=give,
@@ -131,7 +130,6 @@ def caller(
     *,
     timeout: timedelta = timedelta(seconds=5),
     bytes_max: int = 8 * 1024 * 1024,
-    on_rate: Callable[[RateSeen], None] | None = None,
 ) -> Caller:
     return Caller(
         session=session,
@@ -139,7 +137,6 @@ def caller(
         user_agent="freshbooks-syncd/test",
         timeout=timeout,
         bytes_max=bytes_max,
-        on_rate=on_rate,
     )
 
 

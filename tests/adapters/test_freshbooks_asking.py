@@ -7,12 +7,10 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from daemon.adapters.freshbooks.calls import RateSeen
 from daemon.core.backfill import Pass
 from daemon.core.errors import (
     FilterIgnored,
     FreshBooksAnswerInvalid,
-    FreshBooksRefused,
 )
 from daemon.core.exchange import Undecodable
 from daemon.core.model import InvoiceId, Resource
@@ -73,20 +71,6 @@ async def test_a_payments_body_is_exactly_what_freshbooks_documents() -> None:
     }
     assert server.asked[0].headers["Content-Type"] == "application/json"
     assert len(server.asked) == 1
-
-
-async def test_the_budget_that_each_answer_tells_is_passed_on() -> None:
-    seen: list[RateSeen] = []
-    page = told(rows.listed("invoices", []), x_ratelimit_limit="600", x_ratelimit_remaining="598")
-    none = told(rows.old_error(1001), status=422, x_ratelimit_limit="250", x_ratelimit_remaining="0")
-    async with told_account(page, none, on_rate=seen.append) as account:
-        await account.list_page(INVOICES, 1, 100)
-        with pytest.raises(FreshBooksRefused):
-            await account.create_payment(rows.DRAFT, may_send=yes)
-    assert seen == [
-        RateSeen(remaining=598, limit=600, create=False),
-        RateSeen(remaining=0, limit=250, create=True),
-    ]
 
 
 # ---- ignored filters -------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from daemon.adapters.clock import SystemClock
 from daemon.adapters.metrics import Metrics
 from daemon.app.database import Database
 from daemon.app.launch import Launch
+from daemon.app.memory import settle
 from daemon.app.wiring import wired
 from daemon.core.backfill import Feed
 from daemon.core.state import Connected, NotConnected, cursor_of
@@ -108,6 +109,7 @@ async def measure(job: Job) -> Measured:
     async with wired(
         launch, Database(dsn=job.dsn), settings.policy, clock, metrics, structlog.get_logger("bench")
     ) as parts:
+        settle()
         before = await database.fetchrow("SELECT pg_current_wal_insert_lsn(), pg_current_xact_id()::text::bigint")
         assert before is not None
         began, cpu = clock.monotonic(), time.process_time()

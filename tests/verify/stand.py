@@ -12,7 +12,7 @@ from typing import Any
 
 from daemon.actors.callbacks import Doorbell
 from daemon.actors.limiter import Limiter, Limiters, Line
-from daemon.actors.pull import list_accounts, pull_pages, reread_objects
+from daemon.actors.pull import list_accounts, reread_objects
 from daemon.actors.push import push_next
 from daemon.actors.verify import Verification
 from daemon.actors.world import World
@@ -31,6 +31,7 @@ from tests.actors.stage import Keys, Notes
 from tests.direct_freshbooks import DirectCaller, account_of, direct_account, make_sandbox
 from tests.memory_callbacks import PlainKeys
 from tests.memory_store import MemoryStore
+from tests.reading import pull_step
 
 Member = tuple[str, str, str | None, Decimal]
 PARTNER = PartnerId("acme")
@@ -86,7 +87,7 @@ class Stand:
         cursor = start(feed, passes, now, 100)
         while cursor.is_running:
             effect = PullPages(scope=self.scope, cursor=cursor)
-            cursor = (await pull_pages(self.world, self.line(), effect, self.policy.pull)).cursor
+            cursor = (await pull_step(self.world, self.line(), effect, self.policy.pull)).cursor
         cursor = finish(cursor, self.clock.now())
         for name in (Feed.PAYMENTS, Feed.INVOICES) if feed is Feed.CENSUS else (feed,):
             self.cursors[name] = Cursor(feed=name, began_at=cursor.began_at, finished_at=cursor.finished_at)

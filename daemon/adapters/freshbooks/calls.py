@@ -20,6 +20,8 @@ CONNECT_TIMEOUT = timedelta(seconds=5)
 KEEPALIVE_S = 30.0
 BYTES_MAX = 32 * 1024 * 1024
 """No page of 100 invoices comes near it (about 5 KB each)."""
+_BUFFER_BYTES = 1024 * 1024
+"""A whole page arrives without its connection being told to pause."""
 _REDIRECT, _ERROR = 300, 400
 
 MaySend = Callable[[], bool]
@@ -53,17 +55,8 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RateSeen:
-    """What an answer's headers told of the budget: calls left of `limit` in this window."""
-
-    remaining: int
-    limit: int
-    create: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Makes single calls over one shared session of `open_session`; `on_rate` hears the budget of every answer.
+    """Makes single calls over one shared session of `open_session`.
 
     `timeout` bounds a whole call, `bytes_max` a decoded body. `api_version` selects the accounting family's format of
     errors (FB API s1); a call may name another one.
@@ -75,7 +68,6 @@ class Caller:
     api_version: str = "2023-02-20"
     timeout: timedelta = timedelta(seconds=20)
     bytes_max: int = BYTES_MAX
-    on_rate: Callable[[RateSeen], None] | None = None
 
     async def call(
         self,
@@ -132,17 +124,11 @@ class Caller:
             timeout=aiohttp.ClientTimeout(total=total, connect=connect),
         ) as response:
             body = await _read(response, self.bytes_max)
-            self._tell_rate(response.headers, create=call.create)
             if response.status >= _ERROR:
                 raise explain(response.status, response.headers, body)
             if response.status >= _REDIRECT:
                 raise FreshBooksAnswerInvalid(f"FreshBooks answered {response.status} to {call.method} {call.path}")
             return Answer(status=response.status, headers=response.headers, body=body)
-
-    def _tell_rate(self, headers: Mapping[str, str], *, create: bool) -> None:
-        remaining, limit = headers.get("x-ratelimit-remaining", ""), headers.get("x-ratelimit-limit", "")
-        if self.on_rate is not None and remaining.isdecimal() and limit.isdecimal():
-            self.on_rate(RateSeen(remaining=int(remaining), limit=int(limit), create=create))
 
 
 async def _read(response: aiohttp.ClientResponse, bytes_max: int) -> bytes:
@@ -191,6 +177,7 @@ async def open_session(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
         request_class=_GuardedRequest,
+        read_bufsize=_BUFFER_BYTES,
         trace_configs=list(tracing),
     ) as session:
         yield session

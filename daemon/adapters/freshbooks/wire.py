@@ -132,7 +132,8 @@ _credit_decoder = msgspec.json.Decoder(_Credit, strict=False)
 
 def fingerprint(raw: bytes) -> int:
     """Hash the bytes of an item to 63 bits: equal means unchanged, different means only "decide again"."""
-    return int.from_bytes(hashlib.blake2b(raw, digest_size=8).digest(), "big") >> 1
+    # Processors hash SHA-256 in hardware, at more than twice the speed of anything else here.
+    return int.from_bytes(hashlib.sha256(raw).digest()[:8], "big") >> 1
 
 
 def decode(resource: Resource, item: RawItem) -> Record | Undecodable:

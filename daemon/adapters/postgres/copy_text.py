@@ -1,11 +1,14 @@
 """Writes rows in Postgres' COPY text format, which costs less than half of the binary one on our side."""
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
+from itertools import islice
 from typing import Final
+
+import anyio.lowlevel
 
 from daemon.adapters.postgres.pool import Conn
 
@@ -14,7 +17,7 @@ Row = tuple[str, ...]
 NULL: Final = "\\N"
 _UNSTORABLE: Final = re.compile(r"[\x00\ud800-\udfff]")
 _ESCAPES: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
-_CHUNK_ROWS: Final = 500
+_BLOCK_ROWS: Final = 200
 
 
 def text(value: str) -> str:
@@ -45,10 +48,9 @@ def encode(rows: Sequence[Row]) -> bytes:
     return ("\n".join(map("\t".join, rows)) + "\n").encode() if rows else b""
 
 
-async def copy(connection: Conn, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
-    """Append rows to a table of schema `sync`."""
-    if rows:
-        await stream(connection, table, columns, _chunks(rows))
+async def copy(connection: Conn, table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
+    """Append rows to a table of schema `sync`; they are made while the server stores those before them."""
+    await stream(connection, table, columns, _blocks(rows))
 
 
 async def stream(connection: Conn, table: str, columns: Sequence[str], blocks: AsyncIterator[bytes]) -> None:
@@ -56,13 +58,16 @@ async def stream(connection: Conn, table: str, columns: Sequence[str], blocks: A
     await connection.copy_to_table(table, schema_name="sync", columns=list(columns), source=blocks, format="text")
 
 
-async def stage(connection: Conn, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+async def stage(connection: Conn, table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
     """Put rows into `stage_<table>`, a temporary table of this transaction, from which a statement may update."""
     name = f"stage_{table}"
     await connection.execute(f"CREATE TEMPORARY TABLE IF NOT EXISTS {name} (LIKE sync.{table}) ON COMMIT DELETE ROWS")
-    await connection.copy_to_table(name, columns=list(columns), source=_chunks(rows), format="text")
+    await connection.copy_to_table(name, columns=list(columns), source=_blocks(rows), format="text")
 
 
-async def _chunks(rows: Sequence[Row]) -> AsyncIterator[bytes]:
-    for start in range(0, len(rows), _CHUNK_ROWS):
-        yield encode(rows[start : start + _CHUNK_ROWS])
+async def _blocks(rows: Iterable[Row]) -> AsyncIterator[bytes]:
+    """Encode rows a few hundred at a time, so that none of it holds the event loop for long."""
+    left = iter(rows)
+    while block := tuple(islice(left, _BLOCK_ROWS)):
+        yield encode(block)
+        await anyio.lowlevel.checkpoint()

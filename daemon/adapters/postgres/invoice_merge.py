@@ -17,7 +17,7 @@ from daemon.core.exchange import InvoiceRead
 from daemon.core.model import Applied, Invoice, InvoiceContext, InvoiceDecision, InvoiceId, Scope
 
 _SQL = queries.load("invoices")
-_SLICE = 100
+_SLICE = 50
 """After so many decisions the event loop gets its turn."""
 
 
@@ -151,7 +151,7 @@ async def _store_changed(connection: Conn, scope: Scope, outcomes: dict[InvoiceI
     ]
     if not changed:
         return 0
-    await stage(connection, "invoice", INVOICE_COLUMNS, [invoice_row(scope, after) for _, after in changed])
+    await stage(connection, "invoice", INVOICE_COLUMNS, (invoice_row(scope, after) for _, after in changed))
     await connection.execute(_SQL["update"])
     relined = [after for before, after in changed if _has_new_lines(before, after)]
     if relined:

@@ -58,10 +58,7 @@ class PullStore(RereadQueue):
             rows = await connection.fetch(
                 _RECORDS[f"fingerprints_{resource.value}"], scope.partner_id, scope.account_id, ids
             )
-            bad = await connection.fetch(
-                _RECORDS["fingerprints_quarantine"], scope.partner_id, scope.account_id, ids, resource.value
-            )
-        return {row[0]: row[1] for row in (*rows, *bad)}
+        return {row[0]: row[1] for row in rows}
 
     async def merge_customers(self, scope: Scope, customers: Sequence[FbCustomer], reading: Reading) -> int:
         """Store customers that are newer than ours (P9) and tell how many rows were written."""

@@ -120,9 +120,11 @@ async def _merge(
     batch: _Sorted[RecordT] = _Sorted(stored={row["id"]: row for row in found})
     for record_id, record in unique.items():
         _sort_in(batch, record, batch.stored.get(record_id), reading, table)
-    await copy(connection, table.name, table.columns, [table.row(scope, record, reading) for record in batch.new])
+    if batch.new:
+        rows = (table.row(scope, record, reading) for record in batch.new)
+        await copy(connection, table.name, table.columns, rows)
     if batch.changed:
-        rows = [table.row(scope, record, reading) for record in batch.changed]
+        rows = (table.row(scope, record, reading) for record in batch.changed)
         await stage(connection, table.name, table.columns, rows)
         await connection.execute(_SQL[f"update_{table.resource.value}"])
     if batch.ties:

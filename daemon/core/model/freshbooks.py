@@ -12,8 +12,10 @@ from daemon.core.model.ids import (
     Reading,
     VisState,
 )
+from daemon.core.model.quick import quick
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineItem:
     """One line of an invoice; its position in the invoice is its only stable key (FB API s3.3)."""
@@ -29,6 +31,7 @@ class LineItem:
     tax_percent2: Decimal = Decimal(0)
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FbInvoice:
     """An invoice as FreshBooks shows it; every amount is in `currency`.
@@ -65,6 +68,7 @@ FB_STATUS_DISPUTED = 0
 FB_STATUS_DRAFT = 1
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FbPayment:
     """A payment as FreshBooks shows it: `amount` is what is applied on `invoice_id` now (FB API s3.4)."""

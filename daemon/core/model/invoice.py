@@ -20,6 +20,7 @@ from daemon.core.model.platform import (
     Link,
     Push,
 )
+from daemon.core.model.quick import quick
 
 
 class InvoiceStatus(enum.StrEnum):
@@ -41,6 +42,7 @@ class NotPayable(enum.StrEnum):
     NOTHING_DUE = "nothing_due"
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
     """P2's fields: what flows from FreshBooks while unpaid and is frozen once paid (P5). Compared by content."""
@@ -55,6 +57,7 @@ class Terms:
     lines: tuple[LineItem, ...]
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invoice:
     """Our row of an invoice: the terms the platform sees, FreshBooks' latest balance facts, and what follows from both.
@@ -85,6 +88,38 @@ class Invoice:
     frozen_other: Decimal | None = None
     fb_terms_hash: int = 0
 
+    def priced(
+        self,
+        status: InvoiceStatus,
+        amount_due: Decimal | None,
+        not_payable: NotPayable | None,
+        frozen_at: datetime | None,
+        frozen_other: Decimal | None,
+    ) -> "Invoice":
+        """The same with what follows from the facts; written out, because it runs for every invoice of a backfill."""
+        return Invoice(
+            id=self.id,
+            terms=self.terms,
+            terms_hash=self.terms_hash,
+            fb_amount=self.fb_amount,
+            fb_outstanding=self.fb_outstanding,
+            fb_currency=self.fb_currency,
+            fb_status=self.fb_status,
+            disputed=self.disputed,
+            vis_state=self.vis_state,
+            updated_at=self.updated_at,
+            updated_is_ambiguous=self.updated_is_ambiguous,
+            version=self.version,
+            fingerprint=self.fingerprint,
+            reading=self.reading,
+            status=status,
+            amount_due=amount_due,
+            not_payable=not_payable,
+            frozen_at=frozen_at,
+            frozen_other=frozen_other,
+            fb_terms_hash=self.fb_terms_hash,
+        )
+
     @property
     def is_frozen(self) -> bool:
         """Whether P2's fields no longer follow FreshBooks (P5)."""
@@ -96,6 +131,7 @@ class Invoice:
         return self.not_payable is None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvoiceContext:
     """All that a decision about one invoice needs, loaded in the transaction that stores the decision.
@@ -159,6 +195,7 @@ class HistoryEntry:
     data: tuple[tuple[str, str], ...] = ()
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvoiceDecision:
     """What a read, or a change on the platform, does to one invoice.

@@ -1,22 +1,32 @@
+-- Of what is stored and of what is quarantined; a quarantined reading is the later one and stands last.
+
 -- name: fingerprints_customers
 SELECT customer_id, fingerprint FROM sync.customer
 WHERE partner_id = $1 AND account_id = $2 AND customer_id = ANY ($3::bigint[])
+UNION ALL
+SELECT id, fingerprint FROM sync.quarantine
+WHERE partner_id = $1 AND account_id = $2 AND resource = 'customers' AND id = ANY ($3::bigint[])
 
 -- name: fingerprints_invoices
 SELECT invoice_id, fingerprint FROM sync.invoice
 WHERE partner_id = $1 AND account_id = $2 AND invoice_id = ANY ($3::bigint[])
+UNION ALL
+SELECT id, fingerprint FROM sync.quarantine
+WHERE partner_id = $1 AND account_id = $2 AND resource = 'invoices' AND id = ANY ($3::bigint[])
 
 -- name: fingerprints_payments
 SELECT fb_payment_id, fingerprint FROM sync.fb_payment
 WHERE partner_id = $1 AND account_id = $2 AND fb_payment_id = ANY ($3::bigint[])
+UNION ALL
+SELECT id, fingerprint FROM sync.quarantine
+WHERE partner_id = $1 AND account_id = $2 AND resource = 'payments' AND id = ANY ($3::bigint[])
 
 -- name: fingerprints_credits
 SELECT credit_id, fingerprint FROM sync.credit
 WHERE partner_id = $1 AND account_id = $2 AND credit_id = ANY ($3::bigint[])
-
--- name: fingerprints_quarantine
+UNION ALL
 SELECT id, fingerprint FROM sync.quarantine
-WHERE partner_id = $1 AND account_id = $2 AND resource = $4 AND id = ANY ($3::bigint[])
+WHERE partner_id = $1 AND account_id = $2 AND resource = 'credits' AND id = ANY ($3::bigint[])
 
 -- name: marks_customers
 SELECT customer_id AS id, fingerprint, fb_updated_at, updated_is_ambiguous, read_began_at, read_finished_at

