@@ -50,6 +50,7 @@ from tests.reading import pull_step
 
 PARTNER = PartnerId("acme")
 WHO = "ada@acme.example"
+UNLIMITED = RateLimits(calls=0, creates=0)
 UNPACED = RatePolicy(calls_per_window=10**9, creates_per_window=10**9, burst=10**6)
 PATIENCE = PushPolicy(
     post_timeout=timedelta(seconds=5),
@@ -315,12 +316,12 @@ async def reached_world(
 
 
 @asynccontextmanager
-async def push_stage(dsn: str, *, policy: PushPolicy = PATIENCE, **switches: object) -> AsyncIterator[PushStage]:
+async def push_stage(
+    dsn: str, *, policy: PushPolicy = PATIENCE, limits: RateLimits = UNLIMITED, **switches: Any
+) -> AsyncIterator[PushStage]:
     """A partner with empty books in a sandbox that has these switches, its accounts chosen."""
     clock = SteppedClock()
-    options = SandboxOptions(
-        invoices=(0,), webhooks=False, rate_limits=RateLimits(calls=0, creates=0), switches=tuple(switches.items())
-    )
+    options = SandboxOptions(invoices=(0,), webhooks=False, rate_limits=limits, switches=tuple(switches.items()))
     async with running(options, Sandbox(options, clock=_BooksClock(clock))) as started:
         own = started.greeting["accounts"][0]
         reach = Reach(

@@ -29,9 +29,13 @@ def endpoint(
         entry = sandbox.log.open(at=now, method=request.method, path=request.path, query=request.query_string)
         call = Call(sandbox=sandbox, request=request, family=family, entry=entry, now=now)
         entry.account = _account_id(call)
-        answer = await _answer(call, handler, limited=limited)
-        if request.method in ("POST", "PUT") and request.content_type == "application/json":
-            entry.body = (await request.read())[:_LOGGED_BODY].decode(errors="replace")
+        try:
+            answer = await _answer(call, handler, limited=limited)
+            if request.method in ("POST", "PUT") and request.content_type == "application/json":
+                entry.body = (await request.read())[:_LOGGED_BODY].decode(errors="replace")
+        except ConnectionResetError:
+            # The caller went away in the middle of its request.
+            answer = Answer(status=0, cut=Cut.DROPPED)
         entry.status = answer.status
         entry.latency_s = stopwatch_s() - started_s
         resource = request.match_info.route.resource

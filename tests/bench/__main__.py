@@ -13,12 +13,12 @@ from pathlib import Path
 
 import anyio
 
-from tests.bench import environments, live_rows, pull_rows
+from tests.bench import environments, live_rows, pull_rows, push_rows
 from tests.bench.rows import Row, table
 from tests.bench.scale import FULL, QUICK, Scale
 from tests.bench.stand import opened_stand
 
-MEASURES = (*pull_rows.MEASURES, *live_rows.MEASURES)
+MEASURES = (*pull_rows.MEASURES, *live_rows.MEASURES, *push_rows.MEASURES)
 """Every measure there is: `async (Stand) -> list[Row]`, run in this order. Add a module's own here."""
 _log = logging.getLogger("bench")
 

@@ -110,15 +110,15 @@ async def budget(stand: Stand) -> list[Row]:
     invoices = stand.scale.budget_invoices
     async with scene(stand, invoices, "payments_interval = '1h'", window, "--clock-rate", str(speed)) as live:
         books, partner = live.books, live.partner
-        await eventually(lambda: _some_unpaid(books, partner, 24), within_s=PATIENCE_S, every_s=0.5)
+        await eventually(lambda: some_unpaid(books, partner, 24), within_s=PATIENCE_S, every_s=0.5)
         changed, recorded = [], []
         unpaid = await books.unpaid(partner, 24)
         for number, (first, second) in enumerate(zip(unpaid[::2], unpaid[1::2], strict=True)):
             changed.append(await live.change_stored_s(first))
             recorded.append(await live.payment_recorded_s(second, f"pay_{number}"))
-            if await _is_read(books, partner):
+            if await is_read(books, partner):
                 break
-        await eventually(lambda: _is_read(books, partner), within_s=PATIENCE_S, every_s=0.2)
+        await eventually(lambda: is_read(books, partner), within_s=PATIENCE_S, every_s=0.2)
         used, refused = await _budget_used(live)
     meanwhile = "while everything is read at full budget, slowest of"
     slowest = (
@@ -143,7 +143,7 @@ async def budget(stand: Stand) -> list[Row]:
 async def rings(stand: Stand) -> list[Row]:
     """Ring for changes while nothing else is to be done: from FreshBooks' change until the platform sees it."""
     async with scene(stand, 400, "", "", "--rate-calls", "0") as live:
-        await eventually(lambda: _is_read(live.books, live.partner), within_s=PATIENCE_S, every_s=0.2)
+        await eventually(lambda: is_read(live.books, live.partner), within_s=PATIENCE_S, every_s=0.2)
         unpaid = await live.books.unpaid(live.partner, stand.scale.rings)
         found = sorted([await live.change_stored_s(invoice) for invoice in unpaid])
     p99 = found[min(int(len(found) * 0.99), len(found) - 1)] * 1000
@@ -162,14 +162,14 @@ def _sped_up(speed: float) -> str:
     return "" if speed == 1 else f" (minutes of {WINDOW_S / speed:g} s)"
 
 
-async def _some_unpaid(books: Books, partner: Partner, count: int) -> bool:
+async def some_unpaid(books: Books, partner: Partner, count: int) -> bool:
     found = await books.database.fetchval(
         "SELECT count(*) FROM platform.invoice WHERE partner_id = $1 AND payable", partner.partner_id
     )
     return bool(found >= count)
 
 
-async def _is_read(books: Books, partner: Partner) -> bool:
+async def is_read(books: Books, partner: Partner) -> bool:
     finished = await books.database.fetchval(
         "SELECT value->>'finished_at' FROM sync.cursor WHERE partner_id = $1 AND feed = 'census'", partner.partner_id
     )
