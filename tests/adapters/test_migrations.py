@@ -119,6 +119,7 @@ async def test_a_user_who_may_not_create_roles_is_told_so(tmp_path: Path, postgr
         assert [note.split(":")[0] for note in ran[len(STEMS) :]] == [
             "role syncd is missing",
             "role platform is missing",
+            "role syncd_reader is missing",
         ]
         assert await schema_state(theirs) == UpToDate()
         await fetchval(server.dsn, "CREATE DATABASE ours")

@@ -48,7 +48,7 @@ class DeskStore:
 
     async def module(self, partner_id: PartnerId) -> Module | None:
         """Read the FreshBooks module; None when the platform knows no such partner."""
-        async with self._source.connection() as connection:
+        async with self._source.reading(partner_id) as connection:
             row = await connection.fetchrow(_SQL["module"], partner_id)
             if row is None:
                 return None
@@ -79,7 +79,7 @@ class DeskStore:
         """Read one invoice with all that stands beside it."""
         if not 0 < invoice_id <= _ID_MAX:
             return None
-        async with self._source.connection() as connection:
+        async with self._source.reading(partner_id) as connection:
             row = await connection.fetchrow(_SQL["invoice"], partner_id, invoice_id)
             if row is None:
                 return None
@@ -191,7 +191,7 @@ class DeskStore:
 
     async def ledger_accounts(self, partner_id: PartnerId) -> tuple[LedgerAccount, ...]:
         """List the chart of accounts as last read, active ones only."""
-        async with self._source.connection() as connection:
+        async with self._source.reading(partner_id) as connection:
             rows = await connection.fetch(_ACCOUNTS["ledger"], partner_id)
         return tuple(desk_rows.ledger_account_of(row) for row in rows)
 
@@ -218,10 +218,10 @@ class DeskStore:
         rows = await self._fetch("events", partner_id, after_event_id, _limit(limit))
         return tuple(desk_rows.event_of(row) for row in rows)
 
-    async def _fetch(self, name: str, *args: object) -> list[asyncpg.Record]:
-        async with self._source.connection() as connection:
+    async def _fetch(self, name: str, partner_id: PartnerId, *args: object) -> list[asyncpg.Record]:
+        async with self._source.reading(partner_id) as connection:
             try:
-                return await connection.fetch(_SQL[name], *args)
+                return await connection.fetch(_SQL[name], partner_id, *args)
             except asyncpg.DataError as error:  # a number, date or text that no row can have
                 raise ValueError(str(error)) from error
 

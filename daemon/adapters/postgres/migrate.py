@@ -25,7 +25,7 @@ from daemon.core.errors import StoreUnavailable
 
 LOCK_KEY: Final = 0x73796E6364  # "syncd"
 LOCK_POLL_S: Final = 0.1
-ROLES: Final = ("syncd", "platform")
+ROLES: Final = ("syncd", "platform", "syncd_reader")
 _UNREACHABLE: Final = (
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
@@ -54,11 +54,18 @@ async def migrate(dsn: str, directory: Path = MIGRATIONS) -> list[str]:
             pending = [file for file in files if file.revision not in ran]
             if pending:
                 await _upgrade(dsn, directory)
+                await connection.execute(_GUARD_NEW_TABLES)
             return [file.stem for file in pending] + await _missing_roles(connection)
     except asyncpg.InsufficientPrivilegeError as error:
         raise MigrationError(f"this user may not make the schema ({error}): connect as the database's owner") from error
     except _UNREACHABLE as error:
         raise StoreUnavailable(f"Postgres does not answer ({error}): check the server and the DSN") from error
+
+
+_GUARD_NEW_TABLES: Final = """
+DO $$ BEGIN
+    IF to_regprocedure('sync.guard_partner_rows()') IS NOT NULL THEN PERFORM sync.guard_partner_rows(); END IF;
+END $$"""
 
 
 def run_migration(stem: str) -> None:
@@ -113,6 +120,7 @@ async def _missing_roles(connection: asyncpg.Connection) -> list[str]:
         "SELECT name FROM unnest($1::text[]) AS wanted (name) WHERE to_regrole(name) IS NULL", list(ROLES)
     )
     return [
-        f"role {row[0]} is missing: this user may not create roles; create it and run the grants of 0007_roles.sql"
+        f"role {row[0]} is missing: this user may not create roles; create it and run the grants of 0007_roles.sql "
+        "and 0014_row_security.sql"
         for row in rows
     ]

@@ -42,6 +42,10 @@ class Source(Protocol):
         """Lend a connection with a transaction around it."""
         ...
 
+    def reading(self, partner_id: PartnerId) -> AbstractAsyncContextManager[Conn]:
+        """Lend a connection for which no other partner's rows exist, whatever is asked."""
+        ...
+
     def writing(self, partner_id: PartnerId) -> AbstractAsyncContextManager[Conn]:
         """Lend a connection with a transaction around it that is its partner's only writer until it ends."""
         ...
@@ -121,6 +125,13 @@ class Pool:
             yield connection
 
     @asynccontextmanager
+    async def reading(self, partner_id: PartnerId) -> AsyncIterator[Conn]:
+        """Lend a connection on which row-level security shows one partner's rows only. Raises StoreUnavailable."""
+        async with self.transaction() as connection:
+            await connection.execute("SELECT sync.read_as($1)", partner_id)
+            yield connection
+
+    @asynccontextmanager
     async def writing(self, partner_id: PartnerId) -> AsyncIterator[Conn]:
         """Lend a connection whose transaction is its partner's only writer. Raises StoreUnavailable."""
         async with self.transaction() as connection:
@@ -151,6 +162,10 @@ class Leased:
         """Lend a connection with a transaction around it, for what no lease guards."""
         return self.pool.transaction()
 
+    def reading(self, partner_id: PartnerId) -> AbstractAsyncContextManager[Conn]:
+        """Lend a connection for which no other partner's rows exist."""
+        return self.pool.reading(partner_id)
+
     @asynccontextmanager
     async def writing(self, partner_id: PartnerId) -> AsyncIterator[Conn]:
         """Lend a connection whose transaction is its partner's only writer, under the partner's lease."""
@@ -180,6 +195,11 @@ class Bound:
         yield self._connection
 
     transaction = connection
+
+    @asynccontextmanager
+    async def reading(self, partner_id: PartnerId) -> AsyncIterator[Conn]:  # noqa: ARG002 -- it is the partner's already
+        """Lend the transaction's connection."""
+        yield self._connection
 
     @asynccontextmanager
     async def writing(self, partner_id: PartnerId) -> AsyncIterator[Conn]:  # noqa: ARG002 -- it is the partner's already
