@@ -1,0 +1,357 @@
+"""The shipped rules and dashboard, judged by Prometheus itself over the real daemon: symptoms caused, then cured."""
+
+import contextlib
+import json
+import re
+import signal
+import socket
+import subprocess
+from collections.abc import AsyncIterator, Callable, Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+import anyio
+import pytest
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import generate_latest
+
+from daemon.adapters.crypto import KeyRing
+from daemon.adapters.metrics import Metrics
+from tests.polling import eventually
+from tests.requirements import needs_prometheus
+from tests.system.books import Books, Partner, opened_books
+from tests.system.program import ENCRYPTION_KEY, Program, running
+
+CONFIG: Final = Path(__file__).parents[2] / "config"
+RULES: Final = CONFIG / "prometheus"
+DASHBOARD: Final = CONFIG / "grafana" / "freshbooks-syncd.json"
+ALERT: Final = re.compile(r"- alert: (\w+)")
+ALERTS: Final = ALERT.findall((RULES / "alerts.yml").read_text())
+SCRAPE_S: Final = 1
+FOREIGN: Final = frozenset(
+    {"up", "process_start_time_seconds", "process_cpu_seconds_total", "process_resident_memory_bytes"}
+)
+# These need hours of a real symptom, or a Postgres that other tests use as well: promtool's cases stand for them.
+BY_PROMTOOL_ALONE: Final = frozenset({"SyncdDrift", "SyncdFiguresStale", "SyncdRestarting"})
+
+
+def hurried(rules: str) -> str:
+    """Make every minute of the rules a second, in durations and in thresholds, and change nothing else."""
+    return re.sub(r"\b(\d+)m\b", r"\1s", rules).replace(" * 60", " * 1")
+
+
+def expressions() -> list[tuple[str, str]]:
+    """The dashboard's expressions with their panels' titles, and its variables filled in as Grafana does."""
+    panels = json.loads(DASHBOARD.read_text())["panels"]
+    found = [(panel["title"], target["expr"]) for panel in panels for target in panel.get("targets", ())]
+    filled = {"$__rate_interval": "15s", "$instance": ".+"}
+    for name, value in filled.items():
+        found = [(title, expr.replace(name, value)) for title, expr in found]
+    return found
+
+
+def known_series() -> frozenset[str]:
+    """Every series that the daemon can have, by name."""
+    text = generate_latest(Metrics(CollectorRegistry()).registry).decode()
+    named = re.findall(r"^# TYPE (\S+) (\w+)$", text, re.MULTILINE)
+    parts = {"histogram": ("_bucket", "_sum", "_count"), "counter": ("", "_total"), "info": ("_info",)}
+    return frozenset(name + part for name, kind in named for part in parts.get(kind, ("",)))
+
+
+# ---- what stands in the files ----------------------------------------------------------------------------------------
+
+
+@needs_prometheus
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("check", "rules", "alerts.yml", "recording.yml"),
+        ("check", "config", "prometheus.yml"),
+        ("test", "rules", "tests.yml"),
+    ],
+    ids=" ".join,
+)
+def test_promtool_finds_the_rules_right(arguments: tuple[str, ...]) -> None:
+    done = subprocess.run(["promtool", *arguments], cwd=RULES, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("alert", ALERTS)
+def test_an_alert_has_a_runbook_and_a_case_in_which_it_fires_and_one_in_which_it_clears(alert: str) -> None:
+    rules, cases = (RULES / "alerts.yml").read_text(), (RULES / "tests.yml").read_text()
+    assert f'runbook_url: "runbooks.md#{alert.lower()}"' in rules
+    _, _, section = (CONFIG / "runbooks.md").read_text().partition(f"\n## {alert}\n")
+    for word in ("**Symptom.**", "**Means.**", "**First.**", "**Clears**"):
+        assert word in section.partition("\n## ")[0]
+    assert re.search(rf"alertname: {alert}\n +exp_alerts:\n +- exp_labels", cases)
+    assert re.search(rf"alertname: {alert}, exp_alerts: \[\]", cases)
+
+
+def test_rules_and_dashboard_ask_only_for_series_that_there_are() -> None:
+    text = "\n".join(expr for _, expr in expressions()) + (RULES / "alerts.yml").read_text()
+    text += (RULES / "recording.yml").read_text()
+    asked = set(re.findall(r"\b(?:syncd_|process_)\w+", re.sub(r"instance:\w+:\w+|record: .*", "", text)))
+    assert asked - known_series() - FOREIGN - {"syncd_partner_drift"} == set()
+
+
+def test_every_panel_counts_by_rates_and_chooses_the_instance() -> None:
+    for title, expr in expressions():
+        assert 'instance=~".+"' in expr, title
+        for counter in re.findall(r"syncd_\w+_(?:total|bucket)\b", expr):
+            assert re.search(rf"(?:rate|increase)\({counter}", expr), title
+
+
+def test_every_panel_says_what_it_shows() -> None:
+    panels = [panel for panel in json.loads(DASHBOARD.read_text())["panels"] if panel["type"] != "row"]
+    for panel in panels:
+        assert panel["title"]
+        assert panel["description"].endswith(".")
+        assert panel["fieldConfig"]["defaults"]["unit"]
+        assert panel["datasource"]["uid"] == "${datasource}"
+    assert len({panel["title"] for panel in panels}) == len(panels)
+
+
+# ---- a real Prometheus -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Watcher:
+    """A running Prometheus."""
+
+    url: str
+    http: aiohttp.ClientSession
+
+    async def ask(self, path: str, **params: str) -> Any:
+        async with self.http.get(f"{self.url}/api/v1/{path}", params=params) as answer:
+            assert answer.status == 200, await answer.text()
+            return (await answer.json())["data"]
+
+    async def firing(self) -> set[str]:
+        alerts = (await self.ask("alerts"))["alerts"]
+        return {alert["labels"]["alertname"] for alert in alerts if alert["state"] == "firing"}
+
+    async def fire(self, *names: str, within_s: float = 90.0) -> None:
+        """Wait until each has fired, were it only for as long as its window is."""
+        fired = set[str]()
+
+        async def all_fired() -> bool:
+            fired.update(await self.firing())
+            return set(names) <= fired
+
+        await self._within(all_fired, names, within_s)
+
+    async def clear(self, *names: str, within_s: float = 90.0) -> None:
+        async def none_fires() -> bool:
+            return not set(names) & await self.firing()
+
+        await self._within(none_fires, names, within_s)
+
+    async def _within(self, probe: Callable[[], Any], names: Collection[str], within_s: float) -> None:
+        try:
+            await eventually(probe, within_s=within_s, every_s=0.2)
+        except AssertionError as error:
+            raise AssertionError(f"of {names} fire {await self.firing() & set(names)}") from error
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+@contextlib.asynccontextmanager
+async def prometheus(directory: Path, target: str) -> AsyncIterator[Watcher]:
+    """Run a Prometheus with the shipped rules, hurried, over one daemon."""
+    for name in ("alerts.yml", "recording.yml"):
+        (directory / name).write_text(hurried((RULES / name).read_text()))
+    config = (RULES / "prometheus.yml").read_text().replace("127.0.0.1:9464", target).replace("15s", f"{SCRAPE_S}s")
+    (directory / "prometheus.yml").write_text(f"global: {{evaluation_interval: {SCRAPE_S}s}}\n{config}")
+    address = f"127.0.0.1:{free_port()}"
+    command = [
+        "prometheus",
+        f"--config.file={directory / 'prometheus.yml'}",
+        f"--storage.tsdb.path={directory / 'tsdb'}",
+        f"--web.listen-address={address}",
+        "--log.level=error",
+    ]
+    process = await anyio.open_process(command, stdin=-3, stdout=None, stderr=None)
+    try:
+        async with aiohttp.ClientSession() as http:
+            watcher = Watcher(f"http://{address}", http)
+
+            async def is_up() -> bool:
+                with contextlib.suppress(aiohttp.ClientError):
+                    async with http.get(f"{watcher.url}/-/ready") as answer:
+                        return answer.status == 200
+                return False
+
+            await eventually(is_up, within_s=30)
+            yield watcher
+    finally:
+        with anyio.CancelScope(shield=True):
+            process.kill()
+            await process.wait()
+            await process.aclose()
+
+
+def fault(partner: Partner, **action: object) -> dict[str, object]:
+    return {"match": {"account": partner.account_id}, "action": action}
+
+
+async def spoil_tokens(books: Books, partner: Partner) -> Callable[[], Any]:
+    """Put tokens in place that FreshBooks does not know; give what puts the good ones back, as a reconnect does."""
+    good = await books.database.fetchrow(
+        "SELECT access_token, refresh_token FROM sync.token WHERE partner_id = $1", partner.partner_id
+    )
+    ring = KeyRing.from_base64({"k1": ENCRYPTION_KEY})
+    seal = partial(ring.encrypt, "unknown", partner_id=partner.partner_id)
+    put = "UPDATE sync.token SET access_token = $2, refresh_token = $3, expires_at = $4 WHERE partner_id = $1"
+    assert good is not None
+    later = datetime.now(UTC) + timedelta(hours=12)  # noqa: TID251 -- rows as a consent would have written them
+    bad = (seal(field="access_token"), seal(field="refresh_token"))
+    await books.database.execute(put, partner.partner_id, *bad, later)
+
+    async def cure() -> None:
+        await books.database.execute(put, partner.partner_id, *good, later)
+        await books.database.execute(
+            "UPDATE sync.connection SET parked_reason = NULL, parked_at = NULL WHERE partner_id = $1",
+            partner.partner_id,
+        )
+        await wake(books, partner)
+
+    return cure
+
+
+async def spoil_rows(books: Books, partner: Partner) -> Callable[[], Any]:
+    """Put a row in place that no version of ours wrote; give what takes it away."""
+    of = (partner.partner_id, partner.account_id)
+    await books.database.execute("INSERT INTO sync.cursor VALUES ($1, $2, 'foreign', '{\"feed\": \"foreign\"}')", *of)
+    await wake(books, partner)
+
+    async def cure() -> None:
+        await books.database.execute("DELETE FROM sync.cursor WHERE partner_id = $1 AND feed = 'foreign'", of[0])
+        await wake(books, partner)
+
+    return cure
+
+
+async def wake(books: Books, partner: Partner) -> None:
+    await books.database.execute("SELECT pg_notify('syncd_wake', $1)", f"{partner.partner_id}:connection")
+
+
+MORE: Final = """
+[sync]
+payments_interval = "1s"
+backoff_first = "50ms"
+backoff_maximum = "1s"
+[push]
+sweep_interval = "1s"
+lookup_margin = "1s"
+lookup_again_after = "1s"
+waiting_interval = "1s"
+[shutdown]
+grace = "60s"
+"""
+
+
+@needs_prometheus
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+async def test_each_alert_fires_at_its_symptom_and_clears_after_and_the_dashboard_shows_it(
+    database: str, tmp_path: Path
+) -> None:
+    internal = f"127.0.0.1:{free_port()}"
+    async with opened_books(database, "--rate-calls", "0") as books, prometheus(tmp_path, internal) as watcher:
+        partners = [await books.add(5) for _ in range(5)]
+        settings = partial(books.settings, internal=internal)
+        async with running(tmp_path, settings(MORE)) as program:
+            for partner in partners:
+                await eventually(partial(books.is_connected, partner), within_s=60)
+            await watcher.clear("SyncdDown", "SyncdNotReady")
+            await partners_in_trouble(books, watcher, partners)
+            await settings_in_trouble(program, watcher, settings)
+            await dashboard_is_full(watcher)
+            _, exposed = await program.get("/metrics")
+            checked = await anyio.run_process(["promtool", "check", "metrics"], input=exposed.encode(), check=False)
+            assert (checked.returncode, checked.stdout) == (0, b""), checked.stdout
+            await books.control("PUT", "faults", [{"id": "held"} | fault(partners[0], kind="latency", seconds=120)])
+            await eventually(partial(in_flight, books, partners[0]), within_s=30)
+            program.send(signal.SIGTERM)
+            await watcher.fire("SyncdNotReady")
+            program.send(signal.SIGKILL)
+            await program.end()
+        await watcher.fire("SyncdDown")
+        await books.control("PUT", "faults", [])
+        async with running(tmp_path, settings(MORE)):
+            await watcher.clear("SyncdDown", "SyncdNotReady")
+
+
+async def in_flight(books: Books, partner: Partner) -> bool:
+    """Whether a call of the partner's is held up by the fault of that moment."""
+    return bool((await books.control("GET", "counters"))["faults"].get("held"))
+
+
+async def partners_in_trouble(books: Books, watcher: Watcher, partners: list[Partner]) -> None:
+    """Five partners, each with a trouble of its own."""
+    slow_push, stale, parked, crashing, doubled = partners
+    symptoms = (
+        "SyncdPaymentNotRecorded",
+        "SyncdPartnerStale",
+        "SyncdReconnectNeeded",
+        "SyncdPartnerStopped",
+        "SyncdSupervisorCrashed",
+        "SyncdSuspectedDuplicate",
+    )
+    assert not set(symptoms) & await watcher.firing()
+    (invoice,) = await books.unpaid(slow_push)
+    refused = {
+        "match": {"account": slow_push.account_id, "method": "POST"},
+        "action": {"kind": "status", "status": 503},
+    }
+    await books.control("PUT", "faults", [refused, fault(stale, kind="status", status=500)])
+    await books.pay(slow_push, invoice, "pay_slow")
+    cures = [await spoil_tokens(books, parked), await spoil_rows(books, crashing)]
+    await books.database.execute(
+        "INSERT INTO sync.issue (partner_id, account_id, kind, subject_type, subject_id, reason, next_step) "
+        "VALUES ($1, $2, 'duplicate_in_freshbooks', 'payment', 'pay_x', 'twice', 'delete one')",
+        doubled.partner_id,
+        doubled.account_id,
+    )
+    await watcher.fire(*symptoms)
+    await books.control("PUT", "faults", [])
+    for cure in cures:
+        await cure()
+    await books.database.execute("UPDATE sync.issue SET closed_at = now() WHERE subject_id = 'pay_x'")
+    await watcher.clear(*symptoms)
+
+
+async def settings_in_trouble(program: Program, watcher: Watcher, settings: Callable[[str], str]) -> None:
+    """Settings that are refused, and settings by which the budget does not suffice."""
+    program.configure("[rate]\nburst = 0")
+    program.send(signal.SIGHUP)
+    await watcher.fire("SyncdReloadFailed")
+    program.configure(settings(MORE + "[rate]\ncalls_per_window = 40\nburst = 2"))
+    program.send(signal.SIGHUP)
+    await watcher.clear("SyncdReloadFailed")
+    await watcher.fire("SyncdRateBudgetNearlyExhausted", within_s=150)
+    program.configure(settings(MORE))
+    program.send(signal.SIGHUP)
+    await watcher.clear("SyncdRateBudgetNearlyExhausted")
+
+
+async def dashboard_is_full(watcher: Watcher) -> None:
+    """Every expression of the dashboard returns something."""
+    empty = []
+    for title, expr in expressions():
+        if not (await watcher.ask("query", query=expr))["result"]:
+            empty.append(f"{title}: {expr}")
+    assert empty == []
+
+
+def test_every_alert_is_caused_by_the_test_above_or_named_as_promtool_s() -> None:
+    caused = set(re.findall(r'"(Syncd\w+)"', Path(__file__).read_text()))
+    assert caused == set(ALERTS)
