@@ -78,9 +78,8 @@ class Host:
 
     def link(self, partner_id: str) -> str:
         """Make a link into a partner's dashboard, as the operator's command does."""
-        secret = f"SYNCD_PUBLIC__LINK_KEYS='{self.machine.path(CREDENTIALS + '/public.link_keys').read_text().strip()}'"
-        rest = f"SYNCD_FRESHBOOKS__CLIENT_SECRET=x SYNCD_ENCRYPTION__KEYS=k:{ENCRYPTION_KEY}"
-        return self.machine.shell(f"{secret} {rest} {PROGRAM} link --config {CONFIG} {partner_id}").strip()
+        done = self.machine.run(PROGRAM, "link", "--config", CONFIG, "--credentials", CREDENTIALS, partner_id)
+        return done.stdout.strip()
 
     def connect(self, partner_id: str) -> None:
         """Let the partner connect as a person would, and see the initial sync through."""

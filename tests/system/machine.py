@@ -20,6 +20,7 @@ PROJECT: Final = HERE.parents[1]
 HERE_INSIDE: Final = "/srv/freshbooks-syncd"
 BOOT_S: Final = 30.0
 COMMAND_S: Final = 120.0
+INSTALL_S: Final = 400.0
 NAMESPACES: Final = ("--pid", "--mount", "--cgroup", "--uts", "--ipc", "--net")
 ENVIRONMENT: Final = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
 
@@ -38,7 +39,7 @@ class Machine:
             capture_output=True,
             text=True,
             check=False,
-            timeout=COMMAND_S,
+            timeout=INSTALL_S if network else COMMAND_S,
             stdin=subprocess.DEVNULL,
             env=dict(os.environ) | ENVIRONMENT if network else ENVIRONMENT,
         )
