@@ -1,6 +1,7 @@
 """What the actors need of the world, as Protocols; adapters fulfil them, and mypy checks that they do."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import date, datetime
 from typing import Protocol
 
@@ -135,6 +136,10 @@ class Tokens(Protocol):
 
 class Telemetry(Protocol):
     """Metrics and log lines of the actors, one method per fact."""
+
+    def about(self, **ids: str) -> AbstractContextManager[None]:
+        """Put these ids on every line that is logged inside, calls to FreshBooks included."""
+        ...
 
     def state_changed(self, partner_id: PartnerId, status: str, *, parked: bool) -> None:
         """Count and log a state change."""

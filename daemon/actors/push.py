@@ -1,7 +1,7 @@
 """The push lane: take due pushes through the protocol, payments before journal entries, a few at once (W4)."""
 
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from datetime import datetime, timedelta
 
 import anyio
@@ -103,7 +103,7 @@ class _Turn:
     async def _push(self, claim: Claim) -> None:
         errand = PaymentErrand(self._world, self._line, claim, self._policy, self._effect.timezone)
         # Where someone else holds the claim now, whatever was decided here must not be stored: it is decided there.
-        with suppress(FenceLost):
+        with self._about(claim.push.marker), suppress(FenceLost):
             await WriteBack(self._world, self._line, errand, self._policy).run(claim.push)
         self._through += 1
 
@@ -116,9 +116,13 @@ class _Turn:
         if claim is None:
             return False
         entry = EntryErrand(self._world, self._line, claim, self._policy, self._effect.timezone)
-        with suppress(FenceLost):
+        with self._about(claim.push.marker), suppress(FenceLost):
             await WriteBack(self._world, self._line, entry, self._policy).run(claim.push)
         return True
+
+    def _about(self, marker: str) -> AbstractContextManager[None]:
+        """Let every line of this errand carry what also stands in the record's note, from the claim to the answer."""
+        return self._world.telemetry.about(marker=marker)
 
     def _deadline(self, now: datetime) -> datetime:
         """Give a claim time for its reads, and one longest possible POST after the last moment at which it may send."""

@@ -205,7 +205,8 @@ class Supervisor:
         """Perform one lane effect and turn whatever comes of it into an event."""
         lane = _LANE_OF[type(effect)]
         began = self._world.clock.monotonic()
-        event = await self._answer(effect, lane, connection)
+        with self._world.telemetry.about(partner=self.partner_id):
+            event = await self._answer(effect, lane, connection)
         seconds = self._world.clock.monotonic() - began
         self._world.telemetry.effect_finished(self.partner_id, type(effect).__name__, type(event).__name__, seconds)
         self._answers.append(event)

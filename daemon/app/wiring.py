@@ -83,7 +83,7 @@ async def wired(
     """
     settings = launch.settings
     reached = crash_points(os.environ, settings.freshbooks.api_url)
-    tracing = [trace_freshbooks(metrics, clock.monotonic)]
+    tracing = [trace_freshbooks(metrics, clock.monotonic, log)]
     name = f"{socket.gethostname()}:{os.getpid()}"
     leases = LeaseStore(database.dsn, name, alone=database.server is not None)
     async with (

@@ -39,6 +39,7 @@ class Books:
     http: aiohttp.ClientSession
     database: asyncpg.Connection
     partners: list[Partner] = field(default_factory=list)
+    tokens: list[str] = field(default_factory=list, repr=False)
 
     def settings(self, more: str = "", **changes: Any) -> str:
         """The settings of a daemon that works on these books."""

@@ -9,7 +9,18 @@ import pytest
 
 from tests.polling import until
 from tests.requirements import needs_root_systemd
-from tests.system.hosted import CONFIG, INTERNAL, PUBLIC, SERVICE, SOCKET, WATCHDOG_S, Host, hosted
+from tests.system.hosted import (
+    CONFIG,
+    ENCRYPTION_KEY,
+    INTERNAL,
+    LINK_KEY,
+    PUBLIC,
+    SERVICE,
+    SOCKET,
+    WATCHDOG_S,
+    Host,
+    hosted,
+)
 from tests.system.machine import PROJECT, booted, install_units
 
 pytestmark = [needs_root_systemd, pytest.mark.xdist_group("machine"), pytest.mark.timeout(180)]
@@ -103,7 +114,7 @@ def test_a_reload_brings_new_secrets_though_systemd_reads_them_at_a_start_only(h
         assert not host.machine.path("/run/private/freshbooks-syncd/credentials.json").exists()
         assert host.get(new)[0] == 303
     finally:
-        host.credential("public.link_keys", "p1:canary-link-key-" + "l" * 32)
+        host.credential("public.link_keys", f"p1:{LINK_KEY}")
 
 
 def test_sighup_alone_reloads_too(host: Host) -> None:
@@ -233,6 +244,13 @@ def test_the_instances_of_one_host_run_side_by_side(host: Host) -> None:
         assert host.get("http://public/", *socket)[0] == 200
     machine.systemctl("reload", "freshbooks-syncd@one.service")
     machine.systemctl("stop", "freshbooks-syncd@one.service", "freshbooks-syncd@two.service")
+
+
+def test_no_secret_stands_in_the_journal(host: Host) -> None:
+    journal = host.machine.run("journalctl", "--no-pager", "-o", "export").stdout
+    assert '"event": "ready"' in journal
+    secrets = (LINK_KEY, ENCRYPTION_KEY, host.freshbooks["client_secret"], host.freshbooks["refresh_token"])
+    assert [secret for secret in secrets if secret in journal] == []
 
 
 def test_no_unit_of_ours_failed_and_the_host_s_audit_finds_it_confined(host: Host) -> None:

@@ -17,8 +17,8 @@ SHOWN_KEYS: Final = frozenset({
     "event", "exception", "level", "logger", "stack", "timestamp",
     # who and what
     "account_id", "call", "credit_id", "customer_id", "effect", "epoch", "fence", "field", "generation", "instance",
-    "invoice_id", "issue", "issue_id", "kind", "lane", "partner", "payment_id", "payout_id", "push_id", "resource",
-    "scope", "subject", "webhook_id",
+    "invoice_id", "issue", "issue_id", "kind", "lane", "marker", "partner", "payment_id", "payout_id", "push_id",
+    "resource", "scope", "subject", "webhook_id",
     # what became of it
     "attempt", "attempts", "changed", "changes", "count", "errno", "error", "from_state", "items", "outcome", "page",
     "pages", "parked", "percent", "reason", "state", "status", "step", "taken_over", "to_state", "total",

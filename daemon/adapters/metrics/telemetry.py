@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Final
 
+import structlog
 from structlog.stdlib import BoundLogger
 
 from daemon.adapters.metrics.instruments import LANES, Metrics
@@ -26,6 +28,10 @@ class StructlogTelemetry:
         self._metrics = metrics
         self._log = log
         self._on_change = on_change
+
+    def about(self, **ids: str) -> AbstractContextManager[None]:
+        """Put these ids on every line that is logged inside; tasks begun there inherit them."""
+        return structlog.contextvars.bound_contextvars(**ids)
 
     def state_changed(self, partner_id: PartnerId, status: str, *, parked: bool) -> None:
         """Count and log a state change."""

@@ -6,14 +6,20 @@ from types import SimpleNamespace
 import aiohttp
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
+from structlog.stdlib import BoundLogger
 
 from daemon.adapters.metrics.instruments import METHODS, Metrics
 
 _THROTTLED = 429
 
 
-def trace_freshbooks(metrics: Metrics, monotonic: Callable[[], float]) -> aiohttp.TraceConfig:
-    """Make what a client session needs (`trace_configs`) to show every request it makes."""
+def trace_freshbooks(
+    metrics: Metrics, monotonic: Callable[[], float], log: BoundLogger | None = None
+) -> aiohttp.TraceConfig:
+    """Make what a client session needs (`trace_configs`) to show every request it makes.
+
+    A line per request goes to `log`, without its query and body: writes at info, reads at debug.
+    """
 
     async def started(_: aiohttp.ClientSession, context: SimpleNamespace, __: aiohttp.TraceRequestStartParams) -> None:
         context.began = monotonic()
@@ -21,17 +27,25 @@ def trace_freshbooks(metrics: Metrics, monotonic: Callable[[], float]) -> aiohtt
     async def answered(
         _: aiohttp.ClientSession, context: SimpleNamespace, params: aiohttp.TraceRequestEndParams
     ) -> None:
-        count(context, params.method, _class_of(params.response.status))
+        count(context, params, _class_of(params.response.status), params.response.status)
 
     async def failed(
         _: aiohttp.ClientSession, context: SimpleNamespace, params: aiohttp.TraceRequestExceptionParams
     ) -> None:
-        count(context, params.method, "none")
+        count(context, params, "none", None)
 
-    def count(context: SimpleNamespace, method: str, answer: str) -> None:
-        method = method if method in METHODS else "other"
+    def count(
+        context: SimpleNamespace,
+        params: aiohttp.TraceRequestEndParams | aiohttp.TraceRequestExceptionParams,
+        answer: str,
+        status: int | None,
+    ) -> None:
+        method, elapsed_s = params.method if params.method in METHODS else "other", monotonic() - context.began
         metrics.freshbooks_requests.labels(method, answer).inc()
-        metrics.freshbooks_request_duration.labels(method).observe(monotonic() - context.began)
+        metrics.freshbooks_request_duration.labels(method).observe(elapsed_s)
+        if log is not None:
+            tell = log.debug if method == "GET" else log.info
+            tell("freshbooks_called", method=method, path=params.url.path, status=status, elapsed_s=round(elapsed_s, 3))
 
     config = aiohttp.TraceConfig()
     config.on_request_start.append(started)
