@@ -121,6 +121,6 @@ async def _missing_roles(connection: asyncpg.Connection) -> list[str]:
     )
     return [
         f"role {row[0]} is missing: this user may not create roles; create it and run the grants of 0007_roles.sql "
-        "and 0015_row_security.sql"
+        "and 0017_row_security.sql"
         for row in rows
     ]
