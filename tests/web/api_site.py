@@ -16,6 +16,7 @@ from daemon.adapters.http.api.operations import Api
 from daemon.adapters.postgres.api_store import ApiStore
 from daemon.adapters.postgres.desk_actions import DeskActions
 from daemon.adapters.postgres.pool import Pool
+from daemon.adapters.postgres.proof_desk import ProofDesk
 from daemon.adapters.postgres.session_store import SessionStore
 from daemon.adapters.postgres.store import PostgresStore
 from daemon.core.model import PartnerId
@@ -96,7 +97,13 @@ async def serving_api(
         await _add_payout(books)
         desk, store = DeskActions(pool), ApiStore(pool)
         async with serve(
-            sessions=SessionStore(pool), desk=desk, demo=False, api=Api(desk=desk, store=store), rate=rate, clock=clock
+            sessions=SessionStore(pool),
+            desk=desk,
+            proof=ProofDesk(pool),
+            demo=False,
+            api=Api(desk=desk, store=store),
+            rate=rate,
+            clock=clock,
         ) as site:
             yield ApiSite(site=site, books=books, store=store, client=client)
 

@@ -30,6 +30,7 @@ READS = {
     "/runs": ("data.0.pages", 2),
     "/audit": ("data", []),
     "/events": ("data.0.kind", "issue_opened"),
+    "/verifications": ("data", []),
 }
 
 
@@ -256,6 +257,25 @@ async def test_sync_now_is_asked_for_and_a_connection_that_is_none_is_said(api: 
     await api.books.execute("UPDATE sync.connection SET status = 'not_connected', account_id = NULL")
     assert (await api.post("/connection/sync")).status == 409
     assert (await api.get("/connection/accounts")).status == 409
+
+
+async def test_a_comparison_is_asked_for_once_at_a_time(api: ApiSite) -> None:
+    assert (await api.post("/verifications", {})).status == 202
+    assert (await api.post("/verifications", {})).status == 409
+    (asked,) = (await api.get("/verifications")).json["data"]
+    assert (asked["outcome"], asked["asked_by"]) == (None, "platform")
+
+
+async def test_a_month_is_reconciled_by_payout(api: ApiSite) -> None:
+    await api.books.execute("UPDATE platform.payout SET arrival_date = '2026-03-05'")
+    month = (await api.get("/reconciliation?month=2026-03")).json
+    assert (month["is_reconciled"], month["payouts"][0]["fees"], month["totals"][0]["undeposited"]) == (
+        False,
+        "-3",
+        "97",
+    )
+    assert (await api.get("/reconciliation?month=2026-13")).status == 422
+    assert (await api.get("/reconciliation")).status == 422
 
 
 async def test_a_link_brings_the_partners_browser_into_the_dashboard(api: ApiSite) -> None:

@@ -4,7 +4,7 @@ from typing import Final
 
 from aiohttp import web
 
-from daemon.adapters.http.api import books, connection, issues
+from daemon.adapters.http.api import books, connection, issues, proof
 from daemon.adapters.http.api.gate import Gate
 from daemon.adapters.http.api.openapi import describe
 from daemon.adapters.http.api.operations import API, PREFIX, Api, Operation
@@ -13,7 +13,7 @@ from daemon.adapters.http.api.streaming import STREAM, stream_handler
 from daemon.core.policy import RatePolicy
 
 OPERATIONS: Final[tuple[Operation, ...]] = tuple(
-    operation for module in (connection, books, issues) for operation in module.operations.all
+    operation for module in (connection, books, issues, proof) for operation in module.operations.all
 )
 RATE: Final = RatePolicy(calls_per_window=1200, burst=100)
 """Requests a minute for one partner; the platform's own public API takes 300."""

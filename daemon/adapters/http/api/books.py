@@ -11,7 +11,8 @@ from daemon.adapters.http.api.messages import NoInput
 from daemon.adapters.http.api.operations import ID_MAX, Call, Operations, Reply
 from daemon.adapters.http.api.paging import Page, PageQuery, read_page
 from daemon.adapters.http.api.problems import Problem
-from daemon.adapters.http.api.shapes_books import Customer, Invoice, InvoiceInFull, Payment, Payout
+from daemon.adapters.http.api.shapes_books import Customer, Invoice, InvoiceInFull
+from daemon.adapters.http.api.shapes_payments import Payment, Payout
 from daemon.adapters.http.rendering import find_zone
 from daemon.core.desk import DESK_PAGE_ROWS_MAX, InvoiceDetail, InvoiceQuery, IssueQuery, PaymentQuery
 from daemon.core.model import CustomerId, InvoiceId, PaymentId, PaymentStatus, PayoutId, PushState

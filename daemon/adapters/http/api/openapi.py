@@ -108,7 +108,7 @@ def _query_parameters(operation: Operation) -> list[dict[str, Any]]:
         {
             "name": name,
             "in": "query",
-            "required": False,
+            "required": name in schema.get("required", ()),
             "description": found.get("description", ""),
             "schema": _inlined(
                 {key: value for key, value in found.items() if key not in {"title", "description"}}, kinds

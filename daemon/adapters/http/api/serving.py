@@ -6,6 +6,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
+import anyio
 from aiohttp import hdrs, web
 from pydantic import ValidationError
 
@@ -111,11 +112,14 @@ async def _once(call: Call[Any, Any], operation: Operation, key: str, raw: bytes
         if kept.status is None:
             raise Problem(409, "The first request with this key is still being worked on. Try again.", retry_after_s=1)
         return _json(kept.body, kept.status, {"Idempotency-Replayed": "true"})
+    reply: Reply | None = None
     try:
         reply = await operation.handler(call)
-    except BaseException:
-        await store.drop_answer(partner_id, key)
-        raise
+    finally:
+        if reply is None:
+            # Refused, failed or given up by its caller: the key may try again.
+            with anyio.CancelScope(shield=True):
+                await store.drop_answer(partner_id, key)
     text = reply.body.model_dump_json() if reply.body else ""
     await store.keep_answer(partner_id, key, reply.status, text)
     return _write(call.request, reply)
