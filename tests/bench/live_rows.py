@@ -77,7 +77,7 @@ async def scene(stand: Stand, invoices: int, sync: str, rate: str, *options: str
         await books.control("PUT", "switches", {"webhook_delay_s": 0.0})
         partner = await books.add(invoices)
         await _connect(dsn, partner)
-        more = f"[sync]\npage_size = 10\n{sync}\n[rate]\ncalls_per_window = {CALLS}\n{rate}"
+        more = f"[sync]\npage_size = 10\n{sync}\n[rate]\n{rate}"
         text = books.settings(more, public=f"127.0.0.1:{port}")
         text = text.replace('base_url = "http://localhost:8080"', f'base_url = "http://127.0.0.1:{port}"')
         async with running(place, text) as program:
@@ -106,9 +106,9 @@ async def _connect(dsn: str, partner: Partner) -> None:
 async def budget(stand: Stand) -> list[Row]:
     """Read everything within 600 calls a minute, and meanwhile store a change and record payments."""
     speed = stand.scale.clock_rate
-    window = f'window = "{WINDOW_S / speed:g}s"'
+    rate = f'calls_per_window = {CALLS}\nwindow = "{WINDOW_S / speed:g}s"'
     invoices = stand.scale.budget_invoices
-    async with scene(stand, invoices, "payments_interval = '1h'", window, "--clock-rate", str(speed)) as live:
+    async with scene(stand, invoices, "payments_interval = '1h'", rate, "--clock-rate", str(speed)) as live:
         books, partner = live.books, live.partner
         await eventually(lambda: some_unpaid(books, partner, 24), within_s=PATIENCE_S, every_s=0.5)
         changed, recorded = [], []
@@ -142,7 +142,7 @@ async def budget(stand: Stand) -> list[Row]:
 
 async def rings(stand: Stand) -> list[Row]:
     """Ring for changes while nothing else is to be done: from FreshBooks' change until the platform sees it."""
-    async with scene(stand, 400, "", "", "--rate-calls", "0") as live:
+    async with scene(stand, 400, "", "calls_per_window = 1_000_000", "--rate-calls", "0") as live:
         await eventually(lambda: is_read(live.books, live.partner), within_s=PATIENCE_S, every_s=0.2)
         unpaid = await live.books.unpaid(live.partner, stand.scale.rings)
         found = sorted([await live.change_stored_s(invoice) for invoice in unpaid])
