@@ -153,6 +153,16 @@ async def test_a_token_that_another_process_refreshed_first_is_taken_from_the_ro
     assert world.freshbooks.calls == ["refresh-1"]
 
 
+async def test_a_token_that_was_only_sealed_anew_is_not_taken_for_a_refreshed_one(world: World) -> None:
+    keeper = world.keeper()
+    await keeper.access_token(P)
+    sealed = world.store.rows[P].tokens
+    world.store.put(1, generation=1)
+    assert world.store.rows[P].tokens.access_token != sealed.access_token
+    assert await keeper.refresh(P) == ENDS + timedelta(hours=2)
+    assert world.freshbooks.calls == ["refresh-1"]
+
+
 async def test_a_row_that_moves_while_our_token_is_found_spent_is_taken(world: World) -> None:
     keeper = world.keeper()
     world.freshbooks.hold = anyio.Event()

@@ -163,6 +163,18 @@ async def test_an_answer_that_was_lost_before_freshbooks_spent_the_token_costs_n
         await keeper.refresh(P)
 
 
+@pytest.mark.parametrize("status", [429, 401])
+async def test_an_answer_that_proves_that_nothing_was_spent_leaves_no_doubt_behind(chain: Chain, status: int) -> None:
+    await chain.lose("status", status=status, body="json")
+    keeper = chain.process()
+    with pytest.raises(FreshBooksUnavailable):
+        await keeper.refresh(P)
+    assert await chain.books.value("SELECT unanswered_since FROM sync.token") is None
+    await chain.oauth.refresh(await refresh_token(chain))
+    with pytest.raises(AuthorizationLost, match="spent or revoked"):
+        await keeper.refresh(P)
+
+
 async def test_a_process_that_died_with_the_answer_leaves_the_reason_to_the_next_one(chain: Chain) -> None:
     stored = await chain.rows.load_tokens(P)
     assert stored is not None

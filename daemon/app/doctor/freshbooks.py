@@ -21,7 +21,7 @@ NOBODYS: Final = "freshbooks-syncd-doctor"
 
 async def check_freshbooks(settings: Settings, clock: Clock) -> list[Finding]:
     """Ask FreshBooks as our application; a wrong token is refused otherwise than a wrong application."""
-    async with open_session() as session:
+    async with open_session(egress=settings.freshbooks.egress_dir) as session:
         caller = Caller(
             session=session,
             base_url=settings.freshbooks.api_url,
