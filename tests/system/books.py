@@ -61,6 +61,7 @@ class Books:
         made = await self.control("POST", "accounts", {"name": f"Firm {number}", "invoices": invoices, "seed": number})
         partner = Partner(partner_id=f"pt_{number}", account_id=made["account_id"])
         self.partners.append(partner)
+        self.tokens += [made["access_token"], made["refresh_token"]]
         await insert_connected(self.database, partner.partner_id, made, accounts_chosen=accounts_chosen)
         return partner
 
