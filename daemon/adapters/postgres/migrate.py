@@ -62,9 +62,17 @@ async def migrate(dsn: str, directory: Path = MIGRATIONS) -> list[str]:
         raise StoreUnavailable(f"Postgres does not answer ({error}): check the server and the DSN") from error
 
 
+# CREATE OR REPLACE VIEW forgets the option without which a view shows its owner's rows to whoever asks.
 _GUARD_NEW_TABLES: Final = """
-DO $$ BEGIN
-    IF to_regprocedure('sync.guard_partner_rows()') IS NOT NULL THEN PERFORM sync.guard_partner_rows(); END IF;
+DO $$
+DECLARE shown regclass;
+BEGIN
+    IF to_regprocedure('sync.guard_partner_rows()') IS NOT NULL THEN
+        PERFORM sync.guard_partner_rows();
+        FOR shown IN SELECT oid::regclass FROM pg_class WHERE relnamespace = 'sync'::regnamespace AND relkind = 'v' LOOP
+            EXECUTE format('ALTER VIEW %s SET (security_invoker = true)', shown);
+        END LOOP;
+    END IF;
 END $$"""
 
 
