@@ -35,6 +35,10 @@ verify-load: venv  ## what a verification of INVOICES=100000 costs: calls, CPU t
 chaos-push: venv  ## PAYMENTS=n through lost answers, refusals and kill -9; exit 0 when each stands exactly once in FreshBooks
 	@$(BIN)/python -m tests.system.chaos_push --payments $${PAYMENTS:-10000}
 
+.PHONY: simulate
+simulate: venv  ## SEEDS=n fleets in bad weather, in memory and virtual time (FROM=seed, PLAN=short, year or stretched)
+	@PYTHONHASHSEED=0 $(BIN)/python -m tests.simulation --seeds $${SEEDS:-200} --from $${FROM:-1} --plan $${PLAN:-short}
+
 check: venv  ## style, types, direction of imports, and the core's coverage
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check

@@ -1,0 +1,62 @@
+"""Simulates fleets by seed and prints one line of JSON last; exit code 1 when anything was wrong.
+
+A seed replays exactly: `make simulate SEEDS=1 FROM=<seed>` prints what happened in it. PYTHONHASHSEED must be 0 then,
+as make has it: the order of a set of words is a part of what happens.
+"""
+
+import argparse
+import json
+import os
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+
+from daemon.adapters.clock import SystemClock
+from tests.simulation.simulation import SHORT, STRETCHED, YEAR, Outcome, simulate
+
+PLANS = {"short": SHORT, "year": YEAR, "stretched": STRETCHED}
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="simulate", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=200)
+    parser.add_argument("--from", dest="first", type=int, default=1)
+    parser.add_argument("--plan", choices=PLANS, default="short", help="short histories, or whole partner-years")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    return parser.parse_args()
+
+
+def report(outcome: Outcome, *, whole: bool) -> None:
+    """Say what was wrong with a seed, and how to see it again."""
+    if outcome.faults:
+        print(f"seed {outcome.seed}: replay it with: make simulate SEEDS=1 FROM={outcome.seed}")
+    if outcome.faults or whole:
+        print("\n".join(outcome.told if whole else outcome.told[-12:]))
+        print("\n".join(f"  wrong: {fault}" for fault in outcome.faults))
+
+
+def main() -> int:
+    asked, clock = arguments(), SystemClock()
+    began = clock.monotonic()
+    seeds = range(asked.first, asked.first + asked.seeds)
+    totals = {"virtual_days": 0.0, "steps": 0, "violations": 0, "kills": 0, "freezes": 0, "outages": 0}
+    failing: list[int] = []
+    with ProcessPoolExecutor(asked.jobs) as pool:
+        for outcome in pool.map(partial(simulate, plan=PLANS[asked.plan]), seeds):
+            report(outcome, whole=asked.seeds == 1)
+            totals["virtual_days"] += outcome.days
+            totals["steps"] += outcome.steps
+            totals["violations"] += len(outcome.faults)
+            for fate in ("kill", "freeze", "outage"):
+                totals[f"{fate}s"] += outcome.fates.get(fate, 0)
+            if outcome.faults:
+                failing.append(outcome.seed)
+    seconds = clock.monotonic() - began
+    totals["virtual_days"] = round(totals["virtual_days"], 1)
+    figures = {"seeds": asked.seeds, **totals, "failing": failing, "seconds": round(seconds, 1)}
+    print(json.dumps({**figures, "steps_per_s": round(totals["steps"] / seconds)}))
+    return 1 if failing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

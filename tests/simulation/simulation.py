@@ -1,0 +1,357 @@
+"""A fleet on one database through bad weather, all in its seed; what must be so is looked at throughout."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from random import Random
+from typing import Any
+
+import anyio
+from anyio.abc import TaskGroup
+from typing_extensions import override
+
+from daemon.adapters.freshbooks.calls import Call
+from daemon.adapters.freshbooks.tokens import TokenSealer
+from daemon.core.consent import StoredTokens
+from daemon.core.errors import StoreUnavailable
+from daemon.core.leases import LeasePolicy
+from daemon.core.markers import markers_in
+from daemon.core.model import InvoiceId
+from daemon.core.policy import Policy, PullPolicy
+from tests.actors.history_drawer import Drawer, Settled
+from tests.actors.history_run import History
+from tests.actors.history_steps import Steps
+from tests.actors.history_weather import STORE_FAILS, CountedLoop, Weather
+from tests.actors.stage import PARTNER, ActorStage
+from tests.adapters.freshbooks_chain import KEYS
+from tests.simulation.process import RUNNING, Process, Shared
+
+Pauses = tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How a fleet lives: for so many days, or until so many things have happened."""
+
+    policy: Policy
+    pauses: Pauses
+    happenings: tuple[int, int] = (6, 30)
+    days: float = 0.0
+    trouble: float = 0.3
+    storms: tuple[float, ...] = (0.0, 0.0, 0.05, 0.25)
+    freezes: float = 0.0005
+    post_freezes: float = 0.05
+    beat: timedelta = timedelta(minutes=1)
+    """How often leases are renewed; all their times are stretched with it, since most of a year is beats otherwise."""
+
+    @property
+    def leases(self) -> LeasePolicy:
+        return LeasePolicy(
+            ttl=5 * self.beat, renew_interval=self.beat, margin=self.beat, census_interval=10 * self.beat
+        )
+
+
+SHORT = Plan(
+    policy=Policy(pull=PullPolicy(page_size=4, payments_interval=timedelta(minutes=40))),
+    pauses=(0.0, 0.3, 2.0, 15.0, 90.0, 600.0, 3700.0, 9000.0),
+)
+"""Few things that meet each other closely: what finds mistakes soonest."""
+YEAR = Plan(
+    policy=Policy(), pauses=(3600.0, 86_400.0, 4 * 86_400.0), days=365, freezes=0.00001, beat=timedelta(minutes=20)
+)
+"""A partner-year at the intervals that are shipped."""
+STRETCHED = replace(
+    YEAR,
+    policy=Policy(
+        pull=PullPolicy(
+            payments_interval=timedelta(hours=6),
+            invoices_interval=timedelta(hours=6),
+            callbacks_interval=timedelta(days=1),
+        )
+    ),
+    freezes=0.0001,
+)
+"""A partner-year that polls every six hours."""
+PAST_MAX = 50
+LOOK_S = 6 * 3600.0
+FREEZES = (2.0, 30.0, 100.0, 400.0, 900.0, 9000.0)
+
+
+@dataclass(slots=True)
+class FleetDrawer(Drawer):
+    """A drawer that remembers what FreshBooks showed settled: of several readers, any may be the one that decides."""
+
+    past: dict[InvoiceId, list[Settled]] = field(default_factory=dict)
+
+    @override
+    def answered(self, call: Call) -> None:
+        Drawer.answered(self, call)
+        for invoice_id, seen in self.shown.items():
+            known = self.past.setdefault(invoice_id, [])
+            if not known or known[-1] is not seen:
+                known.append(seen)
+                del known[:-PAST_MAX]
+
+    @override
+    def look(self) -> None:
+        before = dict(self.frozen)
+        Drawer.look(self)
+        for invoice_id, settled in self.frozen.items():
+            other = self.stage.rows().invoices[invoice_id].frozen_other
+            if before.get(invoice_id) is not settled and settled.others != other:
+                fits = [seen for seen in self.past.get(invoice_id, ()) if seen.others == other]
+                if fits:
+                    self.frozen[invoice_id] = replace(fits[-1], frozen_at=settled.frozen_at)
+
+
+@dataclass(slots=True)
+class Watch:
+    """Fulfils all telemetry by counting; only what tells of a mistake is kept."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    facts: list[tuple[Any, ...]] = field(default_factory=list)
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        def note(*values: Any, **named: Any) -> None:
+            self.counts[name] += 1
+            if name in {"child_crashed", "child_parked"}:
+                self.facts.append((name, *values))
+
+        return note
+
+
+class Simulation(History):
+    """A history in which several processes share the partner, freeze, die, lose Postgres, and mistake the time."""
+
+    def __init__(self, seed: int, plan: Plan = SHORT) -> None:
+        self.chance = Random(f"simulation {seed}")
+        self.plan = plan
+        self.weather = Weather(self.chance)
+        size = self.chance.choice((0, 0, 3, 9))
+        self.stage = ActorStage(size, policy=plan.policy, before=self.weather.before, after=self.weather.after)
+        self.watch = Watch()
+        self.stage.notes = self.watch  # type: ignore[assignment]
+        self.stage.world = replace(self.stage.world, telemetry=self.watch)
+        self.steps = Steps(self.stage, self.chance)
+        self.drawer = FleetDrawer(self.stage)
+        self.stage.store.fail = self._statement
+        self.weather.between = self.steps.any
+        self.weather.watch = self.drawer.answered
+        self.weather.cut = self._cut_off
+        self.shared = Shared.of(self.stage)
+        self.alive: list[Process] = []
+        self.fates: Counter[str] = Counter()
+        self.seen: list[str] = []
+        self.taken = 0
+        self._outage = False
+        self._calm = False
+
+    # ---- the course --------------------------------------------------------------------------------------------------
+
+    @override
+    async def run(self) -> None:
+        """Let it happen, let it come to rest; what was wrong on the way stands in `seen`."""
+        self.stage.connect()
+        self.shared.token_rows.rows[PARTNER] = StoredTokens(
+            generation=1, tokens=TokenSealer(KEYS).seal(PARTNER, self.shared.oauth.pair())
+        )
+        for _ in range(self.chance.randrange(1, 4)):
+            self.steps.create_invoice()
+        async with anyio.create_task_group() as group:
+            for _ in range(self.chance.choice((1, 2, 2, 3))):
+                self._start(group)
+            await self._live_on(group)
+            await self._come_to_rest(group)
+            self.look()
+            self.stage.root = self.alive[0].root
+            group.cancel_scope.cancel()
+
+    async def _live_on(self, group: TaskGroup) -> None:
+        left = self.chance.randrange(*self.plan.happenings)
+        ends_at = self.plan.days * 86_400
+        while left > 0 or anyio.current_time() < ends_at:
+            left -= 1
+            self._change_weather()
+            if self.chance.random() < self.plan.trouble:
+                await self._trouble(group)
+            self.steps.any()
+            self.look()
+            if not self.alive:
+                self._start(group)
+            await self._pass(self.chance.choice(self.plan.pauses) * self.chance.uniform(0.5, 1.5))
+
+    async def _pass(self, seconds: float) -> None:
+        """Let time pass."""
+        while seconds > 0:
+            await anyio.sleep(min(seconds, LOOK_S))
+            seconds -= LOOK_S
+            self._take_count()
+
+    async def _come_to_rest(self, group: TaskGroup) -> None:
+        self.weather.clear()
+        self._calm = True
+        self._outage = False
+        for process in self.alive:
+            process.gate.thaw()
+            process.leases.away = False
+            process.clock.step(self.stage.clock.now() - process.clock.now())
+        # Those that are there may be stopping, or about to die.
+        self._start(group)
+        await anyio.sleep(7200)
+        for _ in range(2):
+            self.steps.sync_now()
+            await anyio.sleep(900)
+
+    def _change_weather(self) -> None:
+        chance, weather = self.chance, self.weather
+        self._take_count()
+        weather.storm = chance.choice(self.plan.storms)
+        weather.gusts = chance.choice((0.0, 0.0, 0.02))
+        weather.meddling = chance.choice((0.0, 0.02, 0.1)) if not self.plan.days else 0.0
+        if weather.cut_in == 0 and chance.random() < self.plan.trouble / 2:
+            weather.cut_in = chance.choice((chance.randrange(1, 40), chance.randrange(1, 400)))
+
+    def _take_count(self) -> None:
+        """Count what was done, and let the weather's own limits begin anew: they are meant for a short while."""
+        self.taken += self.weather.calls + self.weather.statements
+        self.weather.calls = self.weather.statements = 0
+        self.stage.caller.asked.clear()
+
+    # ---- trouble -----------------------------------------------------------------------------------------------------
+
+    def _start(self, group: TaskGroup) -> None:
+        process = Process(self.shared, self.plan.leases)
+        process.gate.crossed = lambda what: self._crossed(group, process, what)
+        self.alive.append(process)
+        group.start_soon(self._run, process)
+
+    async def _run(self, process: Process) -> None:
+        try:
+            await process.run()
+        except StoreUnavailable:
+            self.steps.told.append(f"{process.name} found no Postgres")
+        finally:
+            if process in self.alive:
+                self.alive.remove(process)
+
+    def _cut_off(self) -> None:
+        """Kill the process whose call or statement this is."""
+        process = RUNNING.get(None)
+        if process is not None:
+            self._tell("kill", process)
+            process.kill()
+
+    def _crossed(self, group: TaskGroup, process: Process, what: str) -> None:
+        likely = self.plan.post_freezes if what == "POST" else self.plan.freezes
+        if not self._calm and process.gate.opened is None and self.chance.random() < likely:
+            self._tell(f"freeze at {what}", process)
+            process.gate.freeze()
+            group.start_soon(self._thaw_later, process, self.chance.choice(FREEZES))
+
+    async def _thaw_later(self, process: Process, seconds: float) -> None:
+        await anyio.sleep(seconds)
+        self._tell("thaw", process)
+        process.gate.thaw()
+
+    async def _trouble(self, group: TaskGroup) -> None:
+        process = self.chance.choice(self.alive) if self.alive else None
+        fate = self.chance.choice(("kill", "stop", "start", "start", "outage", "jump"))
+        if fate == "start" and len(self.alive) < 3:
+            self._start(group)
+        elif fate == "outage" and not self._outage:
+            group.start_soon(self._go_away, self.chance.choice((1.0, 30.0, 300.0, 900.0)))
+        elif process is not None and fate == "kill":
+            process.kill()
+        elif process is not None and fate == "stop":
+            process.gate.thaw()
+            process.root.drain()
+        elif process is not None and fate == "jump":
+            process.clock.step(timedelta(minutes=self.chance.choice((-60, -5, 5, 60))))
+        else:
+            return
+        self._tell(fate, process)
+
+    async def _go_away(self, seconds: float) -> None:
+        """Let Postgres be unreachable for everybody."""
+        self._outage = True
+        await anyio.sleep(seconds)
+        self._outage = False
+        for process in self.alive:
+            process.leases.away = False
+
+    def _statement(self, step: str) -> None:
+        if self._outage:
+            for process in self.alive:
+                process.leases.away = True
+            if step in STORE_FAILS:
+                raise StoreUnavailable("Postgres is away")
+        self.weather.store(step)
+
+    def _tell(self, what: str, process: Process | None) -> None:
+        self.fates[what.split(" ", maxsplit=1)[0]] += 1
+        self.steps.told.append(f"{self.stage.clock.now():%m-%d %H:%M:%S} {what} {process.name if process else ''}")
+
+    # ---- what must be so ---------------------------------------------------------------------------------------------
+
+    def look(self) -> None:
+        """Look at everything that must hold at every moment."""
+        self.drawer.look()
+        for fault in self._wrong_now():
+            if fault not in self.seen:
+                self.seen.append(fault)
+
+    def _wrong_now(self) -> Iterator[str]:
+        marks = Counter(mark for row in self._books.payments for mark in markers_in(row.note))
+        yield from (f"{mark} stands {count} times" for mark, count in marks.items() if count > 1)
+        holders = [process.name for process in self.alive if process.membership.holds(PARTNER)]
+        if len(holders) > 1:
+            yield f"two work for one partner: {holders}"
+        parked = self.stage.store.connections[PARTNER].parked
+        if parked:
+            yield f"the connection was lost: {parked}"
+        yield from (f"our own fault: {fact}" for fact in self.watch.facts)
+
+    def verdict(self) -> list[str]:
+        """List all that was wrong, on the way and in the end."""
+        return list(dict.fromkeys([*self.seen, *self.faults()]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What one seed came to; `trace` tells two runs of it apart if they differ anywhere."""
+
+    seed: int
+    days: float
+    steps: int
+    trace: str
+    fates: dict[str, int]
+    faults: list[str]
+    told: list[str]
+
+
+def simulate(seed: int, plan: Plan = SHORT) -> Outcome:
+    """Run one seed. What is raised names it."""
+
+    async def run() -> Outcome:
+        simulation = Simulation(seed, plan)
+        await simulation.run()
+        weather, told = simulation.weather, simulation.steps.told
+        steps = simulation.taken + weather.calls + weather.statements
+        trace = hashlib.sha256("\n".join([*told, str(steps), str(anyio.current_time())]).encode()).hexdigest()
+        return Outcome(
+            seed=seed,
+            days=anyio.current_time() / 86_400,
+            steps=steps,
+            trace=trace[:16],
+            fates=dict(simulation.fates),
+            faults=simulation.verdict(),
+            told=told,
+        )
+
+    try:
+        return anyio.run(run, backend="asyncio", backend_options={"loop_factory": CountedLoop})
+    except BaseException as error:
+        error.add_note(f"simulation {seed}")
+        raise
