@@ -12,15 +12,13 @@ import anyio
 from anyio.abc import TaskGroup
 from typing_extensions import override
 
-from daemon.adapters.freshbooks.calls import Call
 from daemon.adapters.freshbooks.tokens import TokenSealer
 from daemon.core.consent import StoredTokens
 from daemon.core.errors import StoreUnavailable
 from daemon.core.leases import LeasePolicy
 from daemon.core.markers import markers_in
-from daemon.core.model import InvoiceId
 from daemon.core.policy import Policy, PullPolicy
-from tests.actors.history_drawer import Drawer, Settled
+from tests.actors.history_drawer import Drawer
 from tests.actors.history_run import History
 from tests.actors.history_steps import Steps
 from tests.actors.history_weather import STORE_FAILS, CountedLoop, Weather
@@ -74,36 +72,8 @@ STRETCHED = replace(
     freezes=0.0001,
 )
 """A partner-year that polls every six hours."""
-PAST_MAX = 50
 LOOK_S = 6 * 3600.0
 FREEZES = (2.0, 30.0, 100.0, 400.0, 900.0, 9000.0)
-
-
-@dataclass(slots=True)
-class FleetDrawer(Drawer):
-    """A drawer that remembers what FreshBooks showed settled: of several readers, any may be the one that decides."""
-
-    past: dict[InvoiceId, list[Settled]] = field(default_factory=dict)
-
-    @override
-    def answered(self, call: Call) -> None:
-        Drawer.answered(self, call)
-        for invoice_id, seen in self.shown.items():
-            known = self.past.setdefault(invoice_id, [])
-            if not known or known[-1] is not seen:
-                known.append(seen)
-                del known[:-PAST_MAX]
-
-    @override
-    def look(self) -> None:
-        before = dict(self.frozen)
-        Drawer.look(self)
-        for invoice_id, settled in self.frozen.items():
-            other = self.stage.rows().invoices[invoice_id].frozen_other
-            if before.get(invoice_id) is not settled and settled.others != other:
-                fits = [seen for seen in self.past.get(invoice_id, ()) if seen.others == other]
-                if fits:
-                    self.frozen[invoice_id] = replace(fits[-1], frozen_at=settled.frozen_at)
 
 
 @dataclass(slots=True)
@@ -134,8 +104,8 @@ class Simulation(History):
         self.watch = Watch()
         self.stage.notes = self.watch  # type: ignore[assignment]
         self.stage.world = replace(self.stage.world, telemetry=self.watch)
-        self.steps = Steps(self.stage, self.chance)
-        self.drawer = FleetDrawer(self.stage)
+        self.drawer = Drawer(self.stage)
+        self.steps = Steps(self.stage, self.chance, self.drawer)
         self.stage.store.fail = self._statement
         self.weather.between = self.steps.any
         self.weather.watch = self.drawer.answered
