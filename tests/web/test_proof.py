@@ -86,7 +86,7 @@ async def test_a_comparison_is_told_in_a_bookkeepers_words(books: Books, partner
     assert "Not compared yet" in (await partner.get("/verification")).text
     await verified(books, "equal", Report(read={"invoices": 1482, "payments": 611, "entries": 3}, rules={"P6": 4}))
     page = (await partner.get("/verification")).text
-    assert "1,482 invoices and 611 payments agree to the cent, and so do 3 deposits and moves" in page
+    assert "1,482 invoices and 611 payments agree to the cent as of 10:02, and so do 3 deposits and moves" in page
     assert "deleted or archived in FreshBooks, kept here (4)" in page
     drift = Drift(
         kind=DriftKind.DIFFERENT, subject=("invoices", "1"), detail="Invoice <7>: total.", mend=Mend.TAKE_ANEW

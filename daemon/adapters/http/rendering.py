@@ -42,7 +42,9 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    environment.filters.update(money=money, day=day, moment=moment, span=span, quantity=quantity, titled=titled)
+    environment.filters.update(
+        money=money, day=day, moment=moment, clock=clock, span=span, quantity=quantity, titled=titled
+    )
     environment.globals.update(static=static_url, wording=wording)
     return environment
 
@@ -118,6 +120,11 @@ def moment(value: datetime, zone: str, now: datetime) -> Markup:
     if abs(distance) > timedelta(days=7):
         text = f"{local.day} {local:%b %Y, %H:%M}"
     return Markup('<time datetime="{}" title="{}" data-relative>{}</time>').format(value.isoformat(), full, text)
+
+
+def clock(value: datetime, zone: str) -> str:
+    """The time of day in the partner's own zone, "03:12"."""
+    return f"{value.astimezone(find_zone(zone)):%H:%M}"
 
 
 def span(value: timedelta) -> str:

@@ -17,7 +17,7 @@ ORDER BY d.paid_on, p.payout_id
 -- name: members
 SELECT payout_id, member, kind, payment_id, amount FROM platform.payout_member
 WHERE partner_id = $1 AND payout_id = ANY ($2::text[])
-ORDER BY payout_id, member
+ORDER BY payout_id, array_position(ARRAY['payment', 'refund', 'chargeback', 'fee'], kind), member
 
 -- name: loose
 SELECT y.payment_id, (y.initiated_at AT TIME ZONE coalesce(n.timezone, 'America/New_York'))::date AS made_on, y.status,
