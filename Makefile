@@ -35,6 +35,10 @@ verify-load: venv  ## what a verification of INVOICES=100000 costs: calls, CPU t
 chaos-push: venv  ## PAYMENTS=n through lost answers, refusals and kill -9; exit 0 when each stands exactly once in FreshBooks
 	@$(BIN)/python -m tests.system.chaos_push --payments $${PAYMENTS:-10000}
 
+.PHONY: chaos-fleet
+chaos-fleet: venv  ## MINUTES=n of three daemons on one Postgres, killed and frozen; exit 0 when nothing is doubled or lost
+	@$(BIN)/python -m tests.system.chaos_fleet --minutes $${MINUTES:-30}
+
 .PHONY: simulate
 simulate: venv  ## SEEDS=n fleets in bad weather, in memory and virtual time (FROM=seed, PLAN=short, year or stretched)
 	@PYTHONHASHSEED=0 $(BIN)/python -m tests.simulation --seeds $${SEEDS:-200} --from $${FROM:-1} --plan $${PLAN:-short}

@@ -1,0 +1,264 @@
+"""Several daemons on one Postgres and one FreshBooks that loses answers: killed, frozen and thawed at random (W4).
+
+The sandbox's limits are off and every partner has books of its own: FreshBooks allows 250 creates a minute to one. The
+judge is FreshBooks' raw books, as in `chaos_push`: per invoice and amount what was paid, deleted records included.
+"""
+
+import argparse
+import json
+import signal
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Final
+
+import anyio
+import asyncpg
+
+from tests.polling import eventually
+from tests.postgres import postgres_servers
+from tests.system.books import opened_books
+from tests.system.chaos_push import CLOCK, FAULTS, SETTINGS, STALLED_S, Storm, Verdict
+from tests.system.program import Program, running
+
+DAEMONS: Final = 3
+PER_SECOND: Final = 8
+"""Payments made per second of the run; whatever is not recorded in it is waited for afterwards."""
+TROUBLE_EVERY_S: Final = (2.0, 6.0)
+FROZEN_S: Final = (1.0, 15.0)
+TTL_S: Final = 5.0
+SAY_EVERY_S: Final = 10.0
+TAKEOVER_MAX_S: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """The JSON of the last line; `share_spread` is how many partners the busiest process held more than the idlest."""
+
+    posts: int
+    doubles: int
+    lost: int
+    kills: int
+    freezes: int
+    takeover_p50_s: float
+    takeover_p99_s: float
+    partners: int
+    share_spread: int
+    answers_lost: int
+    seconds: float
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing is doubled or lost, and nobody waited long for an heir."""
+        return not self.doubles and not self.lost and self.takeover_p99_s < TAKEOVER_MAX_S
+
+
+@dataclass(slots=True)
+class Fleet:
+    """One run: a storm's books and payments, several daemons at work on them, and how long heirs were waited for."""
+
+    storm: Storm
+    database: "asyncpg.Pool[asyncpg.Record]"
+    ends_at: float = 0.0
+    takeovers: list[float] = field(default_factory=list)
+    freezes: int = 0
+    down: set[Path] = field(default_factory=set)
+    begun: anyio.Event = field(default_factory=anyio.Event)
+
+    # ---- the course --------------------------------------------------------------------------------------------------
+
+    async def run(self, minutes: float) -> int:
+        """Start the daemons, pay, make trouble, wait for what is on its way; tell the spread of the shares then."""
+        settings = self.storm.books.settings(SETTINGS)
+        places = [self.storm.directory / f"daemon-{number}" for number in range(DAEMONS)]
+        for place in places:
+            place.mkdir()
+        async with running(places[0], settings):
+            await eventually(self._all_connected, within_s=300, every_s=0.1)
+        await self.storm.books.control("PUT", "faults", FAULTS)
+        async with anyio.create_task_group() as group:
+            self.down.update(places)
+            for place in places:
+                group.start_soon(self._keep_running, place, settings)
+            await eventually(lambda: not self.down, within_s=300, every_s=0.1)
+            self.ends_at = CLOCK.monotonic() + 60 * minutes
+            self.begun.set()
+            group.start_soon(self._pay_evenly, 60 * minutes)
+            await self._wait_for_all()
+            spread = await self._settled_spread()
+            group.cancel_scope.cancel()
+        return spread
+
+    async def _pay_evenly(self, seconds: float) -> None:
+        storm = self.storm
+        rows = [(*key, amount) for key, amounts in storm.paid.items() for amount in amounts]
+        storm.chance.shuffle(rows)
+        accounts = {partner.partner_id: partner.account_id for partner in storm.books.partners}
+        for number, (partner_id, invoice_id, amount) in enumerate(rows):
+            await self.database.execute(
+                "INSERT INTO platform.payment (partner_id, payment_id, account_id, invoice_id, amount, currency, "
+                "method, status, initiated_at) VALUES ($1, $2, $3, $4, $5, 'USD', 'card', 'processing', now())",
+                partner_id,
+                f"pay_{number}",
+                accounts[partner_id],
+                invoice_id,
+                amount,
+            )
+            await CLOCK.sleep(seconds / len(rows))
+
+    async def _wait_for_all(self) -> None:
+        verdict, done, moved_at, said_at = self.storm.verdict, -1, CLOCK.monotonic(), 0.0
+        began = CLOCK.monotonic()
+        while CLOCK.monotonic() < self.ends_at or (
+            done < verdict.payments and CLOCK.monotonic() - moved_at < STALLED_S
+        ):
+            await CLOCK.sleep(0.2)
+            now_done = await self._count("SELECT count(*) FROM sync.push WHERE kind = 'payment' AND state = 'done'")
+            if now_done > done:
+                done, moved_at = now_done, CLOCK.monotonic()
+            if CLOCK.monotonic() - said_at > SAY_EVERY_S:
+                said_at = CLOCK.monotonic()
+                self.storm.say(
+                    f"{said_at - began:6.1f} s  {done} of {verdict.payments} recorded, {verdict.kills} kills, "
+                    f"{self.freezes} freezes, {len(self.takeovers)} take-overs "
+                    f"of up to {max(self.takeovers, default=0):.1f} s"
+                )
+
+    # ---- trouble -----------------------------------------------------------------------------------------------------
+
+    async def _keep_running(self, place: Path, settings: str) -> None:
+        """Run a daemon again and again while there is trouble, and then for good."""
+        while True:
+            self.down.add(place)
+            async with running(place, settings) as program:
+                self.down.discard(place)
+                await self._trouble(place, program)
+            await CLOCK.sleep(self.storm.chance.uniform(0.2, 3.0))
+
+    async def _trouble(self, place: Path, program: Program) -> None:
+        """Freeze it now and then, until it is killed; one of the daemons is always well."""
+        await self.begun.wait()
+        while True:
+            await CLOCK.sleep(self.storm.chance.uniform(*TROUBLE_EVERY_S) * DAEMONS)
+            if CLOCK.monotonic() >= self.ends_at:
+                await CLOCK.sleep(86_400)
+            if len(self.down) >= DAEMONS - 1:
+                continue
+            self.down.add(place)
+            if self.storm.chance.random() < 0.5:
+                self.storm.verdict.kills += 1
+                await self._measured(program, signal.SIGKILL)
+                return
+            await self._freeze(program)
+            self.down.discard(place)
+
+    async def _freeze(self, program: Program) -> None:
+        self.freezes += 1
+        seconds = self.storm.chance.uniform(*FROZEN_S)
+        thaw_at = CLOCK.monotonic() + seconds
+        if seconds > 2 * TTL_S:
+            await self._measured(program, signal.SIGSTOP)
+        else:
+            program.send(signal.SIGSTOP)
+        await CLOCK.sleep(max(thaw_at - CLOCK.monotonic(), 0))
+        program.send(signal.SIGCONT)
+
+    async def _measured(self, program: Program, how: signal.Signals) -> None:
+        """Kill or freeze it, and time until everything that it held is in other hands."""
+        held = await self.database.fetch(
+            "SELECT partner_id, epoch FROM sync.lease l JOIN sync.member m ON m.member_id = l.holder"
+            " WHERE m.name LIKE '%:' || $1",
+            str(program.process.pid),
+        )
+        before = {row["partner_id"]: row["epoch"] for row in held}
+        program.send(how)
+        began = CLOCK.monotonic()
+
+        async def is_inherited() -> bool:
+            rows = await self.database.fetch("SELECT partner_id, epoch FROM sync.lease")
+            return all(row["epoch"] > before.get(row["partner_id"], -1) for row in rows)
+
+        if before:
+            await eventually(is_inherited, within_s=60, every_s=0.05)
+            self.takeovers.append(CLOCK.monotonic() - began)
+
+    # ---- looking -----------------------------------------------------------------------------------------------------
+
+    async def _all_connected(self) -> bool:
+        left = await self._count("SELECT count(*) FROM sync.connection WHERE status <> 'connected'")
+        known = await self._count("SELECT count(*) FROM sync.invoice")
+        return left == 0 and known >= len(self.storm.paid)
+
+    async def _settled_spread(self) -> int:
+        """Tell the spread of the shares once all daemons are well, and have had the time to share anew."""
+        await eventually(lambda: not self.down, within_s=120, every_s=0.5)
+        for _ in range(30):
+            if await self._spread() <= 1:
+                break
+            await CLOCK.sleep(1)
+        return await self._spread()
+
+    async def _spread(self) -> int:
+        rows = await self.database.fetch(
+            "SELECT count(l.partner_id) AS held FROM sync.member m LEFT JOIN sync.lease l ON l.holder = m.member_id"
+            " GROUP BY m.member_id"
+        )
+        held = [row["held"] for row in rows]
+        return max(held) - min(held) if len(held) == DAEMONS else len(self.storm.books.partners)
+
+    async def _count(self, sql: str) -> int:
+        found: int = await self.database.fetchval(sql)
+        return found
+
+
+async def chaos(dsn: str, directory: Path, minutes: float, say: Callable[[str], None]) -> Outcome:
+    """Run it on a migrated, empty database."""
+    verdict = Verdict(payments=int(60 * minutes * PER_SECOND))
+    async with (
+        opened_books(dsn, "--rate-calls", "0", "--rate-creates", "0") as books,
+        asyncpg.create_pool(dsn, min_size=1, max_size=2 * DAEMONS) as database,
+    ):
+        fleet = Fleet(Storm(books, directory, say, verdict), database)
+        await fleet.storm.set_up()
+        say(f"{DAEMONS} daemons, {verdict.payments} payments of {len(books.partners)} partners in {minutes:g} minutes")
+        began = CLOCK.monotonic()
+        spread = await fleet.run(minutes)
+        seconds = CLOCK.monotonic() - began
+        await fleet.storm.judge()
+    waited = sorted(fleet.takeovers) or [0.0]
+    return Outcome(
+        posts=verdict.in_freshbooks,
+        doubles=verdict.doubles,
+        lost=verdict.lost,
+        kills=verdict.kills,
+        freezes=fleet.freezes,
+        takeover_p50_s=round(waited[len(waited) // 2], 2),
+        takeover_p99_s=round(waited[min(len(waited) * 99 // 100, len(waited) - 1)], 2),
+        partners=len(books.partners),
+        share_spread=spread,
+        answers_lost=verdict.answers_lost,
+        seconds=round(seconds, 1),
+    )
+
+
+async def _main(minutes: float) -> int:
+    def say(line: str) -> None:
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+
+    with (
+        postgres_servers() as servers,
+        servers.database(template=servers.migrated_template()) as dsn,
+        tempfile.TemporaryDirectory(prefix="chaos-") as place,
+    ):
+        outcome = await chaos(dsn, Path(place), minutes, say)
+    say(json.dumps(asdict(outcome)))
+    return 0 if outcome.is_clean else 1
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=30.0)
+    sys.exit(anyio.run(_main, parser.parse_args().minutes))
