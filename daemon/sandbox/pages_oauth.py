@@ -18,6 +18,7 @@ SESSIONS: web.AppKey[dict[str, int]] = web.AppKey("sessions", dict)
 TEMPLATES: web.AppKey[jinja2.Environment] = web.AppKey("templates", jinja2.Environment)
 _ASKED = ("response_type", "client_id", "redirect_uri", "scope", "state", "code_challenge", "code_challenge_method")
 _AUTHORIZE_PATHS = ("/oauth/authorize/", "/oauth/authorize", "/service/auth/oauth/authorize", "/auth/oauth/authorize")
+_KNOWN_LOGINS = 6
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'",
     "Cache-Control": "no-store",
@@ -46,7 +47,9 @@ def current_login(request: web.Request) -> Login | None:
 def login_page(request: web.Request, next_address: str, *, email: str = "", problem: str = "") -> web.Response:
     """The login form, leading on to `next_address`."""
     status = 401 if problem else 200
-    return page(request, "login.html", {"next": next_address, "email": email, "problem": problem}, status=status)
+    known = list(request.app[SANDBOX].directory.logins.values())[:_KNOWN_LOGINS]
+    values = {"next": next_address, "email": email, "problem": problem, "known": known}
+    return page(request, "login.html", values, status=status)
 
 
 def _local(address: str) -> str:
