@@ -210,6 +210,7 @@ class _Workshop:
             desk=DeskActions(self.pool),
             accounts=AccountSetup(store=consents, books=books, clock=self.clock),
             hub=hub,
+            invoice_link=self.launch.settings.freshbooks.invoice_link,
             webhooks=world.doorbell,
             proof=ProofDesk(self.pool),
             pdfs=InvoicePdfs(clock=self.clock, fetch=books.invoice_pdf),

@@ -209,7 +209,6 @@ class ConsentConnected:
 
     business: Business
     resumed: bool = False
-    notice: str = SAME_LOGIN_NOTICE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

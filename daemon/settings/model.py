@@ -68,6 +68,7 @@ class FreshBooksSettings(Section):
         "user:journal_entries:read",
         "user:journal_entries:write",
     )
+    invoice_link: Annotated[str, RESTART] = "https://my.freshbooks.com"
     api_version: Annotated[str, RESTART] = "2023-02-20"
     connections_max: Annotated[int, RESTART] = Field(default=100, ge=1, le=10_000)
     egress_dir: Annotated[OptionalPath, RESTART] = None

@@ -41,7 +41,6 @@ async def test_connect_then_allow_connects_the_only_business(world: World) -> No
     outcome = await world.consent()
     assert isinstance(outcome, ConsentConnected)
     assert (outcome.business.name, outcome.resumed) == ("Hale IT", False)
-    assert "login" in outcome.notice
     grant = world.store.connected[P]
     assert grant.business == outcome.business
     assert grant.tokens.access_token == b"p1/at"

@@ -47,10 +47,7 @@ async def launch() -> AsyncIterator[Browser]:
 async def open_window(site: Site, browser: Browser, **options: Any) -> AsyncIterator[Window]:
     context = await browser.new_context(**options)
     page = await context.new_page()
-    complaints: list[str] = []
-    page.on("console", lambda said: complaints.append(said.text) if said.type in {"error", "warning"} else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("dialog", lambda dialog: complaints.append(f"a script ran: {dialog.message}"))
+    complaints = listen(page)
     await page.goto(site.link())
     try:
         yield Window(page, context, complaints)
@@ -58,6 +55,37 @@ async def open_window(site: Site, browser: Browser, **options: Any) -> AsyncIter
         assert not [said for said in complaints if "style-src" in said or "script-src" in said or "connect-src" in said]
     finally:
         await context.close()
+
+
+def listen(page: Page) -> list[str]:
+    """Remember what a page complains about: its console, errors, blocked requests, and scripts that ran."""
+    complaints: list[str] = []
+    page.on("console", lambda said: complaints.append(said.text) if said.type in {"error", "warning"} else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("dialog", lambda dialog: complaints.append(f"a script ran: {dialog.message}"))
+    # A stream that a page leaves behind is aborted, which is no complaint.
+    page.on(
+        "requestfailed",
+        lambda asked: complaints.append(f"{asked.url}: {asked.failure}") if "BLOCKED" in str(asked.failure) else None,
+    )
+    return complaints
+
+
+AXE = Path(__file__).parent / "vendor" / "axe-4.14.1.min.js"
+_SERIOUS = frozenset({"serious", "critical"})
+
+
+async def barriers(page: Page) -> list[str]:
+    """What axe-core finds on a page that is serious for people who cannot see it or use no mouse."""
+    if not await page.evaluate("typeof axe === 'object'"):
+        await page.evaluate(AXE.read_text())
+    found = await page.evaluate("axe.run({resultTypes: ['violations']})")
+    return [
+        f"{violation['id']}: {violation['help']}: {node['html'][:160]} {node['failureSummary'][:300]}"
+        for violation in found["violations"]
+        if violation["impact"] in _SERIOUS
+        for node in violation["nodes"]
+    ]
 
 
 @asynccontextmanager

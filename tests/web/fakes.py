@@ -1,12 +1,11 @@
 """The dashboard's ports in memory: what the pages show is what a test put there, and what they did can be looked up."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 import anyio
 
-from daemon.core import choices
 from daemon.core.account_rules import account_options, check_accounts
 from daemon.core.consent import (
     AccountChoice,
@@ -23,30 +22,16 @@ from daemon.core.consent import (
     Refusal,
 )
 from daemon.core.consent_rules import refuse
-from daemon.core.desk import (
-    DeskPage,
-    InvoiceDetail,
-    InvoiceQuery,
-    InvoiceRow,
-    IssueQuery,
-    IssueRow,
-    Module,
-    PaymentQuery,
-    PaymentRow,
-    PayoutRow,
-    WaitingMoves,
-)
-from daemon.core.errors import StoreUnavailable
 from daemon.core.model import (
     AccountId,
-    FbPaymentId,
     InvoiceId,
     LedgerAccount,
     PartnerId,
     PaymentId,
     PaymentStatus,
+    PayoutId,
 )
-from tests.web.module_rows import BANK, FEES, PETTY_CASH, UNDEPOSITED, make_module
+from tests.web.module_rows import BANK, FEES, PETTY_CASH, UNDEPOSITED
 from tests.web.rows import NOW, OTHER, PARTNER
 
 
@@ -155,88 +140,12 @@ class MemoryAccounts:
         return AccountsSaved(choice=choice)
 
 
-@dataclass
-class MemoryDesk:
-    """One partner's rows; any other partner has a module and nothing else."""
-
-    module_row: Module = field(default_factory=make_module)
-    details: list[InvoiceDetail] = field(default_factory=list)
-    payment_rows: list[PaymentRow] = field(default_factory=list)
-    payout_rows: list[PayoutRow] = field(default_factory=list)
-    moves: list[WaitingMoves] = field(default_factory=list)
-    issue_rows: list[IssueRow] = field(default_factory=list)
-    next_cursor: str | None = None
-    asked: list[InvoiceQuery | PaymentQuery | IssueQuery] = field(default_factory=list)
-    synced: list[str] = field(default_factory=list)
-    acted: list[tuple[PartnerId, int, str, FbPaymentId | None, PaymentId | None]] = field(default_factory=list)
-    answer: choices.NotOffered | bool = True
-    is_down: bool = False
-
-    async def module(self, partner_id: PartnerId) -> Module | None:
-        self._check()
-        return self.module_row if partner_id == PARTNER else make_module(partner_id, partner_name="Contoso")
-
-    async def invoices(self, partner_id: PartnerId, query: InvoiceQuery) -> DeskPage[InvoiceRow]:
-        self._check()
-        self.asked.append(query)
-        if query.after == "broken":
-            raise ValueError("not a cursor of ours")
-        rows = tuple(
-            d.row for d in self.details if partner_id == PARTNER and query.search.lower() in d.row.number.lower()
-        )
-        return DeskPage(rows=rows, after=self.next_cursor)
-
-    async def invoice(self, partner_id: PartnerId, invoice_id: InvoiceId) -> InvoiceDetail | None:
-        self._check()
-        return next((d for d in self.details if partner_id == PARTNER and d.row.id == invoice_id), None)
-
-    async def payments(self, partner_id: PartnerId, query: PaymentQuery) -> DeskPage[PaymentRow]:
-        self._check()
-        self.asked.append(query)
-        return DeskPage(rows=tuple(self.payment_rows) if partner_id == PARTNER else ())
-
-    async def payouts(self, partner_id: PartnerId) -> DeskPage[PayoutRow]:
-        self._check()
-        return DeskPage(rows=tuple(self.payout_rows) if partner_id == PARTNER else ())
-
-    async def waiting_moves(self, partner_id: PartnerId) -> tuple[WaitingMoves, ...]:
-        self._check()
-        return tuple(self.moves) if partner_id == PARTNER else ()
-
-    async def issues(self, partner_id: PartnerId, query: IssueQuery) -> DeskPage[IssueRow]:
-        self._check()
-        self.asked.append(query)
-        return DeskPage(rows=tuple(self.issue_rows) if partner_id == PARTNER else ())
-
-    async def ask_sync(self, partner_id: PartnerId, who: str, now: datetime) -> bool:
-        self.synced.append(partner_id)
-        return True
-
-    async def issue(self, partner_id: PartnerId, issue_id: int) -> IssueRow | None:
-        return next((row for row in self.issue_rows if partner_id == PARTNER and row.issue_id == issue_id), None)
-
-    async def act_on_issue(
-        self,
-        partner_id: PartnerId,
-        issue_id: int,
-        action: str,
-        fb_payment_id: FbPaymentId | None,
-        who: str,
-        now: datetime,
-        payment_id: PaymentId | None = None,
-    ) -> choices.NotOffered | bool:
-        self.acted.append((partner_id, issue_id, action, fb_payment_id, payment_id))
-        return self.answer
-
-    def _check(self) -> None:
-        if self.is_down:
-            raise StoreUnavailable("Postgres is away")
-
-
 class MemoryPlatform:
     def __init__(self) -> None:
         self.paid: list[tuple[PartnerId, InvoiceId, Decimal, str]] = []
         self.moved: list[tuple[PartnerId, PaymentId, PaymentStatus]] = []
+        self.paid_out: list[PartnerId] = []
+        self.has_succeeded = True
 
     async def partners(self) -> list[tuple[PartnerId, str]]:
         return [(PARTNER, "Northwind IT Services"), (OTHER, "Contoso")]
@@ -254,6 +163,10 @@ class MemoryPlatform:
             return False
         self.moved.append((partner_id, payment_id, status))
         return True
+
+    async def pay_out(self, partner_id: PartnerId, now: datetime) -> PayoutId | None:
+        self.paid_out.append(partner_id)
+        return PayoutId("po_1") if self.has_succeeded else None
 
 
 def make_business(name: str = "Northwind Managed IT", account_id: str = "abc123") -> Business:

@@ -23,11 +23,11 @@ from daemon.core.policy import RatePolicy
 from tests.web.fakes import (
     MemoryAccounts,
     MemoryConsent,
-    MemoryDesk,
     MemoryPlatform,
     MemorySessions,
     StillClock,
 )
+from tests.web.memory_desk import MemoryDesk
 from tests.web.rows import PARTNER
 
 KEYS = {"k1": "a-secret-of-the-platform-that-is-long", "k0": "its-former-secret-that-is-as-long"}

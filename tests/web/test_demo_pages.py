@@ -15,7 +15,7 @@ def payable(site: Site) -> None:
 @pytest.mark.usefixtures("payable")
 async def test_the_customer_is_offered_to_pay_what_is_due(browser: Browser) -> None:
     page = await browser.get("/invoices/812")
-    assert "Demo: as the customer" in page.text
+    assert "As the customer and their bank" in page.text
     assert 'name="amount" inputmode="decimal" required value="850.00"' in page.text
 
 

@@ -1,13 +1,14 @@
 """Payouts on the payments page: each in exactly one place, with its sentence (W6, W8)."""
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
 import pytest
 
-from daemon.core.desk import PayoutRow, PushPlace, WaitingMoves
-from daemon.core.model import PayoutId, PushState, Reason
-from tests.web.rows import NOW, make_place
+from daemon.core.desk import PayoutMember, PayoutRow, PushPlace, WaitingMoves
+from daemon.core.model import PaymentId, PayoutId, PushState, Reason
+from tests.web.rows import NOW, PARTNER, make_place
 from tests.web.site import Browser, Site
 
 
@@ -24,6 +25,15 @@ def payout(place: PushPlace | None, status: str = "succeeded") -> PayoutRow:
     )
 
 
+MEMBERS = tuple(
+    PayoutMember(member=member, kind=kind, payment_id=PaymentId("pay_1") if kind == "payment" else None, amount=amount)
+    for member, kind, amount in (
+        ("pay_1", "payment", Decimal(300)),
+        ("pay_0.chargeback", "chargeback", Decimal(-100)),
+        ("pay_0.fee", "fee", Decimal(-15)),
+        ("fees", "fee", Decimal(-9)),
+    )
+)
 DONE = make_place(fb_payment_id=None, entry_id="77")
 OFF = make_place(PushState.WAITING, reason=Reason.DEPOSITS_OFF)
 SUMS = make_place(PushState.NEEDS_PERSON, reason=Reason.SUMS_DIFFER, detail="Its parts add up to 97.00 USD.")
@@ -51,8 +61,24 @@ async def test_every_payout_stands_in_one_place_with_its_reason(
     assert ("Settle it" in page) is (label == "Sync issue")
 
 
-async def test_without_payouts_the_page_shows_payments_alone(browser: Browser) -> None:
-    assert "Payouts" not in (await browser.get("/payments")).text
+async def test_without_payouts_the_page_says_where_they_will_appear(browser: Browser) -> None:
+    assert "No payouts yet" in (await browser.get("/payments")).text
+
+
+async def test_a_payouts_parts_are_signed_and_stand_above_its_net(site: Site, browser: Browser) -> None:
+    site.desk.payout_rows = [replace(payout(DONE), members=MEMBERS)]
+    page = (await browser.get("/payments")).text.split('id="payouts"')[1]
+    for text in ("4 parts", "$300.00", "−$100.00", "−$15.00", "−$9.00", "/payments?q=pay_1"):
+        assert text in page
+
+
+async def test_in_the_demo_a_payout_is_made_of_what_has_succeeded(site: Site, browser: Browser) -> None:
+    assert "Pay out what has succeeded" in (await browser.get("/payments")).text
+    page = await browser.follow(await browser.post("/demo/payouts"))
+    assert "A payout was made" in page.text
+    assert site.platform.paid_out == [PARTNER]
+    site.platform.has_succeeded = False
+    assert "There is nothing to pay out" in (await browser.follow(await browser.post("/demo/payouts"))).text
 
 
 @pytest.mark.parametrize(("count", "said"), [(1, "1 recorded payment is not"), (12, "12 recorded payments are not")])

@@ -1,18 +1,22 @@
 import hashlib
 import re
+from pathlib import Path
+
+import pytest
 
 from daemon.adapters.http.rendering import HERE, STATIC
 from tests.web.site import Browser, Site
 
-VENDOR = STATIC / "vendor"
+VENDORS = (STATIC / "vendor", Path(__file__).parent / "vendor")
 
 
-def test_every_vendored_script_is_the_one_its_hash_names() -> None:
+@pytest.mark.parametrize("vendor", VENDORS, ids=["shipped", "for tests"])
+def test_every_vendored_file_is_the_one_its_hash_names(vendor: Path) -> None:
     named = dict(
-        re.findall(r"^\| (\S+\.js) \|.*\| ([0-9a-f]{64}) \|$", (VENDOR / "README.md").read_text(), re.MULTILINE)
+        re.findall(r"^\| (\S+\.(?:js|css)) \|.*\| ([0-9a-f]{64}) \|$", (vendor / "README.md").read_text(), re.MULTILINE)
     )
-    found = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in VENDOR.glob("*.js")}
-    assert named == found
+    vendored = [path for path in vendor.iterdir() if path.suffix in {".js", ".css"}]
+    assert named == {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in vendored}
 
 
 def test_no_page_holds_a_script_or_a_style_of_its_own() -> None:

@@ -52,7 +52,9 @@ async def test_every_page_shows_what_is_stored(partner: Browser) -> None:
         f"/invoices/{INVOICE}": "&lt;script&gt;alert(1)",
         "/payments": "No payments yet",
         "/issues": "Nothing to settle",
-        "/nav": "Sync issues",
+        "/nav": "Sync </span>issues",
+        "/activity": "No runs yet",
+        "/activity?show=audit": "No changes yet",
     }.items():
         page = await partner.get(path)
         assert page.status == 200

@@ -26,9 +26,10 @@ class Dashboard:
 
     `public_url` is how browsers reach it (scheme, host, port). `link_keys` are the secrets of signed links by key id;
     any of them is accepted, so that keys can be rotated. `platform` is set in the demo only: with it the pages can act
-    as a customer would. `webhooks` hears FreshBooks' deliveries; without it that address does not exist.
-    `proof` shows comparisons with FreshBooks and the months' reconciliation; `pdfs`
-    hands out invoices' PDFs.
+    as a customer would. `invoice_link` is where a person sees an invoice in FreshBooks, with `{account_id}` and
+    `{invoice_id}` in it where FreshBooks has an address for each. `webhooks` hears FreshBooks' deliveries; without it
+    that address does not exist. `proof` shows comparisons with FreshBooks and the months' reconciliation; `pdfs` hands
+    out invoices' PDFs.
     """
 
     public_url: str
@@ -39,6 +40,7 @@ class Dashboard:
     desk: Desk
     accounts: AccountSetup
     hub: Hub
+    invoice_link: str = "https://my.freshbooks.com"
     platform: PlatformDesk | None = None
     webhooks: Webhooks | None = None
     proof: Proof | None = None
@@ -48,6 +50,10 @@ class Dashboard:
     def is_https(self) -> bool:
         """Whether browsers reach it over https."""
         return self.public_url.startswith("https://")
+
+    def books_link(self, account_id: str | None, invoice_id: int | str) -> str:
+        """Where a person sees an invoice in FreshBooks, or at least FreshBooks."""
+        return self.invoice_link.replace("{account_id}", account_id or "").replace("{invoice_id}", str(invoice_id))
 
     @property
     def is_demo(self) -> bool:

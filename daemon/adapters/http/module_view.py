@@ -109,9 +109,9 @@ def _item(name: str, direction: str, feed: FeedProgress | None) -> SyncItem:
 
 
 def _frequency(feed: FeedProgress) -> str:
-    if feed.due_at is None or feed.finished_at is None:
+    if feed.due_at is None or feed.began_at is None:
         return ""
-    interval = feed.due_at - feed.finished_at
+    interval = feed.due_at - feed.began_at
     if interval < _MINUTE:
         return f"Every {span(interval)}"
     if interval <= _FEW_MINUTES:

@@ -9,8 +9,9 @@ from aiohttp import web
 
 from daemon.adapters.http import wording
 from daemon.adapters.http.context import DASHBOARD
-from daemon.adapters.http.pages_connect import find_module
-from daemon.adapters.http.rendering import find_zone, page
+from daemon.adapters.http.flash import say
+from daemon.adapters.http.pages_connect import WHO, find_module
+from daemon.adapters.http.rendering import find_zone, page, see_other
 from daemon.adapters.http.security import session_of
 from daemon.core.desk import DESK_PAGE_ROWS_MAX, InvoiceDetail, InvoiceQuery, IssueQuery, Module, PaymentQuery
 from daemon.core.model import InvoiceId, PaymentStatus
@@ -29,8 +30,8 @@ async def invoices(request: web.Request) -> web.Response:
     module = await find_module(request)
     query = InvoiceQuery(
         search=searched(request),
-        status=_one_of(request, "status", wording.INVOICE_FILTERS),
-        flag=_one_of(request, "flag", wording.INVOICE_FLAGS),
+        status=one_of(request, "status", wording.INVOICE_FILTERS),
+        flag=one_of(request, "flag", wording.INVOICE_FLAGS),
         today=dashboard.clock.now().astimezone(find_zone(module.timezone)).date(),
         after=request.query.get("after"),
     )
@@ -53,8 +54,8 @@ async def payments(request: web.Request) -> web.Response:
     module = await find_module(request)
     query = PaymentQuery(
         search=searched(request),
-        place=_one_of(request, "place", wording.PLACES),
-        status=_one_of(request, "status", frozenset(PaymentStatus)),
+        place=one_of(request, "place", wording.PLACES),
+        status=one_of(request, "status", frozenset(PaymentStatus)),
         after=request.query.get("after"),
     )
     listed = await read_list(dashboard.desk.payments(session.partner_id, query))
@@ -71,6 +72,24 @@ async def payments(request: web.Request) -> web.Response:
         "next": next_page(request, listed.after),
     }
     return page(request, "payments.html", values)
+
+
+@routes.post("/invoices/{invoice_id}/archive")
+async def archive(request: web.Request) -> web.Response:
+    """Archive an invoice by hand, or bring it back; refused while FreshBooks has it active or a payment runs (P6)."""
+    dashboard, session = request.app[DASHBOARD], session_of(request)
+    row = (await find_invoice(request)).row
+    response = see_other(request, f"/invoices/{row.id}")
+    if (await request.post()).get("back") == "yes":
+        await dashboard.desk.unarchive(session.partner_id, row.id, WHO)
+        say(request, response, "ok", "The invoice is back among your invoices.")
+        return response
+    refused = await dashboard.desk.archive(session.partner_id, row.id, WHO, dashboard.clock.now())
+    if refused:
+        say(request, response, "attention", refused)
+    else:
+        say(request, response, "ok", "The invoice is archived. It can no longer be paid.")
+    return response
 
 
 async def find_invoice(request: web.Request) -> InvoiceDetail:
@@ -111,6 +130,7 @@ def next_page(request: web.Request, after: str | None) -> str | None:
     return f"{request.path}?{urlencode({**kept, 'after': after})}"
 
 
-def _one_of(request: web.Request, name: str, allowed: Container[str]) -> str:
+def one_of(request: web.Request, name: str, allowed: Container[str]) -> str:
+    """A parameter of the address, or nothing when it is none of those that there are."""
     value = request.query.get(name, "")
     return value if value in allowed else ""

@@ -7,23 +7,24 @@ from daemon.adapters.http.flash import say
 from daemon.adapters.http.module_view import view_module
 from daemon.adapters.http.rendering import page, see_other
 from daemon.adapters.http.security import is_cross_site, session_of
-from daemon.core.consent import ChooseBusiness, ConsentConnected, ConsentOutcome, ConsentRefused
+from daemon.adapters.http.wording_options import OPTIONS
+from daemon.core.consent import SAME_LOGIN_NOTICE, ChooseBusiness, ConsentConnected, ConsentOutcome, ConsentRefused
 from daemon.core.desk import Module
 from daemon.core.state import ConnectionStatus
 
 CALLBACK_PATH = "/oauth/freshbooks/callback"
 """Where FreshBooks sends the browser back to; with `public_url` before it, the redirect address to register there."""
 HOME = "/integrations"
-PAGES = frozenset({HOME, "/invoices", "/payments", "/issues"})
+PAGES = frozenset({HOME, "/invoices", "/payments", "/reports", "/issues", "/activity"})
 WHO = "partner"
 
 routes = web.RouteTableDef()
 
 
-async def find_module(request: web.Request) -> Module:
-    """The module of the partner who is signed in."""
+async def find_module(request: web.Request, *, counted: bool = False) -> Module:
+    """The module of the partner who is signed in; only the open issues are counted unless all is."""
     dashboard = request.app[DASHBOARD]
-    module = await dashboard.desk.module(session_of(request).partner_id)
+    module = await dashboard.desk.module(session_of(request).partner_id, counted=counted)
     if module is None:
         raise web.HTTPNotFound
     return module
@@ -33,10 +34,17 @@ async def find_module(request: web.Request) -> Module:
 async def integrations(request: web.Request) -> web.Response:
     """The FreshBooks module with its status, progress and what can be done."""
     dashboard, session = request.app[DASHBOARD], session_of(request)
-    module = await find_module(request)
+    module = await find_module(request, counted=True)
     waiting = await dashboard.consent.offered(session.partner_id, session.session_hash)
     view = view_module(module, dashboard.clock.now())
-    return page(request, "integrations.html", {"module": module, "view": view, "choice_waits": waiting is not None})
+    values = {
+        "module": module,
+        "view": view,
+        "choice_waits": waiting is not None,
+        "options": OPTIONS,
+        "same_login_notice": SAME_LOGIN_NOTICE,
+    }
+    return page(request, "integrations.html", values)
 
 
 @routes.get("/nav")
@@ -144,9 +152,9 @@ async def _close(request: web.Request, outcome: ConsentOutcome) -> web.Response:
 
 def _tell(request: web.Request, response: web.Response, outcome: ConsentOutcome) -> None:
     match outcome:
-        case ConsentConnected(business=business, resumed=resumed, notice=notice):
+        case ConsentConnected(business=business, resumed=resumed):
             begun = "The sync goes on where it stopped." if resumed else "The initial sync has begun."
-            say(request, response, "ok", f"{business.name} is connected. {begun} {notice}")
+            say(request, response, "ok", f"{business.name} is connected. {begun}")
         case ConsentRefused(sentence=sentence):
             say(request, response, "attention", sentence)
         case ChooseBusiness():

@@ -67,6 +67,19 @@ async def move(request: web.Request) -> web.Response:
     return response
 
 
+@routes.post("/demo/payouts")
+async def pay_out(request: web.Request) -> web.Response:
+    """Pay out what has succeeded, as the platform does a few days later."""
+    dashboard, session = request.app[DASHBOARD], session_of(request)
+    paid_out = await _platform(request).pay_out(session.partner_id, dashboard.clock.now())
+    response = see_other(request, "/payments")
+    if paid_out:
+        say(request, response, "ok", "A payout was made of every payment that had succeeded. Watch its deposit.")
+    else:
+        say(request, response, "attention", "There is nothing to pay out: first let a payment succeed.")
+    return response
+
+
 def _problem(detail: InvoiceDetail, typed: str, method: str) -> str:
     """Why the platform would not take this payment; empty when it would."""
     due = detail.row.amount_due

@@ -4,7 +4,7 @@ import re
 
 from aiohttp import web
 
-from daemon.adapters.http import wording
+from daemon.adapters.http import wording_issues
 from daemon.adapters.http.context import DASHBOARD
 from daemon.adapters.http.flash import say
 from daemon.adapters.http.issue_actions import act, offered_records, offered_stand_ins
@@ -37,6 +37,17 @@ async def issues(request: web.Request) -> web.Response:
     return page(request, "issues.html", values)
 
 
+@routes.get("/issues/{issue_id}/{action}")
+async def confirm(request: web.Request) -> web.Response:
+    """Ask before an action that writes to the books or changes what a customer owes."""
+    module, issue = await find_module(request), await _find_issue(request)
+    name = request.match_info["action"]
+    action = wording_issues.action(name)
+    if issue.closed_at is not None or name not in issue.actions or not action.confirm:
+        return see_other(request, "/issues")
+    return page(request, "issue_confirm.html", {"module": module, "issue": issue, "name": name, "action": action})
+
+
 @routes.post("/issues/{issue_id}")
 async def choose(request: web.Request) -> web.Response:
     """Take one of the issue's actions."""
@@ -48,7 +59,12 @@ async def choose(request: web.Request) -> web.Response:
     if refused is not None:
         say(request, response, "attention", refused.why)
     else:
-        say(request, response, "ok", f"Noted: {wording.action(form['action']).label}. It takes effect in a moment.")
+        say(
+            request,
+            response,
+            "ok",
+            f"Noted: {wording_issues.action(form['action']).label}. It takes effect in a moment.",
+        )
     return response
 
 

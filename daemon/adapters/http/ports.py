@@ -17,6 +17,8 @@ from daemon.core.consent import (
     Offer,
 )
 from daemon.core.desk import (
+    AuditRow,
+    DayFigures,
     DeskPage,
     InvoiceDetail,
     InvoiceQuery,
@@ -27,9 +29,11 @@ from daemon.core.desk import (
     PaymentQuery,
     PaymentRow,
     PayoutRow,
+    RunRow,
     WaitingMoves,
 )
-from daemon.core.model import FbPaymentId, InvoiceId, LedgerAccount, PartnerId, PaymentId, PaymentStatus
+from daemon.core.model import FbPaymentId, InvoiceId, LedgerAccount, PartnerId, PaymentId, PaymentStatus, PayoutId
+from daemon.core.options import Option
 from daemon.core.reconciliation import MonthReport
 from daemon.core.verify import VerifyRow
 
@@ -145,8 +149,11 @@ class Desk(Protocol):
     Raises of all: StoreUnavailable; of the lists: ValueError for a cursor that is not ours.
     """
 
-    async def module(self, partner_id: PartnerId) -> Module | None:
-        """Read the FreshBooks module; None when the platform knows no such partner."""
+    async def module(self, partner_id: PartnerId, *, counted: bool = True) -> Module | None:
+        """Read the FreshBooks module; None when the platform knows no such partner.
+
+        Without `counted` only the open issues are counted, which is all that most pages show.
+        """
         ...
 
     async def invoices(self, partner_id: PartnerId, query: InvoiceQuery) -> DeskPage[InvoiceRow]:
@@ -173,8 +180,36 @@ class Desk(Protocol):
         """List sync issues."""
         ...
 
+    async def runs(
+        self, partner_id: PartnerId, after: str | None = None, limit: int = 50, only: str = ""
+    ) -> DeskPage[RunRow]:
+        """List the sync history, newest first; `only` is "changed", "failed" or empty (T3)."""
+        ...
+
+    async def audit(
+        self, partner_id: PartnerId, after: str | None = None, limit: int = 50, only: str = ""
+    ) -> DeskPage[AuditRow]:
+        """List the audit log, newest first; `only` is "people", "daemon" or empty (T2)."""
+        ...
+
+    async def figures(self, partner_id: PartnerId, zone: str, today: date) -> tuple[DayFigures, ...]:
+        """Tell what happened on each of the last days of a time zone, oldest first, without a gap."""
+        ...
+
     async def ask_sync(self, partner_id: PartnerId, who: str, now: datetime) -> bool:
         """Ask for a sync now; False when there is no connection to sync."""
+        ...
+
+    async def set_option(self, partner_id: PartnerId, option: Option, who: str, *, on: bool) -> bool:
+        """Switch an option on or off, audited; False when there is no connection (O1-O4)."""
+        ...
+
+    async def archive(self, partner_id: PartnerId, invoice_id: InvoiceId, who: str, now: datetime) -> str | None:
+        """Archive an invoice on the platform; tells why not (P6). Raises LookupError for an unknown one."""
+        ...
+
+    async def unarchive(self, partner_id: PartnerId, invoice_id: InvoiceId, who: str) -> None:
+        """Bring an archived invoice back. Raises LookupError for an unknown one."""
         ...
 
     async def issue(self, partner_id: PartnerId, issue_id: int) -> IssueRow | None:
@@ -262,4 +297,8 @@ class PlatformDesk(Protocol):
         self, partner_id: PartnerId, payment_id: PaymentId, status: PaymentStatus, now: datetime
     ) -> bool:
         """Move a payment on; False when it is unknown or cannot go there from where it is."""
+        ...
+
+    async def pay_out(self, partner_id: PartnerId, now: datetime) -> PayoutId | None:
+        """Pay out every payment that succeeded and is in no payout yet, less fees; None when there is none."""
         ...

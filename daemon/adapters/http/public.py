@@ -8,12 +8,14 @@ from aiohttp import web
 
 from daemon.adapters.http import (
     pages_accounts,
+    pages_activity,
     pages_books,
     pages_connect,
     pages_demo,
     pages_entry,
     pages_issues,
     pages_live,
+    pages_options,
     pages_pdf,
     pages_proof,
     pages_webhooks,
@@ -59,6 +61,19 @@ _SENTENCES = {
 }
 
 
+_PAGES = (
+    pages_entry,
+    pages_connect,
+    pages_accounts,
+    pages_options,
+    pages_books,
+    pages_issues,
+    pages_activity,
+    pages_live,
+    pages_webhooks,
+)
+
+
 def build_public_app(dashboard: Dashboard, api: Api | None = None, rate: RatePolicy = RATE) -> web.Application:
     """Make the public listener's application; the demo's pages exist only when `dashboard.platform` is given."""
     app = web.Application(
@@ -68,7 +83,7 @@ def build_public_app(dashboard: Dashboard, api: Api | None = None, rate: RatePol
     app.on_response_prepare.append(add_headers)
     app.on_shutdown.append(_close_streams)
     set_up_templates(app)
-    for pages in (pages_entry, pages_connect, pages_accounts, pages_books, pages_issues, pages_live, pages_webhooks):
+    for pages in _PAGES:
         app.add_routes(pages.routes)
     if dashboard.is_demo:
         app.add_routes(pages_demo.routes)

@@ -14,7 +14,7 @@ import jinja2
 from aiohttp import web
 from markupsafe import Markup
 
-from daemon.adapters.http import wording
+from daemon.adapters.http import wording, wording_issues
 from daemon.adapters.http.context import DASHBOARD, SESSION, SINCE
 from daemon.adapters.http.flash import take_flash
 
@@ -45,7 +45,7 @@ def _environment() -> jinja2.Environment:
     environment.filters.update(
         money=money, day=day, moment=moment, clock=clock, span=span, quantity=quantity, titled=titled
     )
-    environment.globals.update(static=static_url, wording=wording)
+    environment.globals.update(static=static_url, wording=wording, issue_words=wording_issues)
     return environment
 
 
@@ -68,6 +68,7 @@ def page(
         "now": dashboard.clock.now(),
         "here": request.path_qs,
         "since": request.get(SINCE, ""),
+        "books_link": dashboard.books_link,
     }
     response.text = aiohttp_jinja2.render_string(template, request, {**everywhere, **values})
     return response

@@ -6,14 +6,11 @@ from dataclasses import dataclass
 from daemon.core.backfill import Feed
 from daemon.core.desk import InvoiceRow, IssueRow, PaymentRow, PayoutRow, PushPlace, WaitingMoves
 from daemon.core.entry_places import payout_place, wait_of_entry
-from daemon.core.issues import TAKE_FRESHBOOKS_VERSION
 from daemon.core.journal import EntryKind, EntryPush, entry_marker
 from daemon.core.markers import marker
 from daemon.core.model import (
-    Choice,
     InvoiceStatus,
     Issue,
-    IssueKind,
     Link,
     NotPayable,
     Payment,
@@ -25,7 +22,6 @@ from daemon.core.model import (
 )
 from daemon.core.places import PlaceKind, place
 
-READ_AGAIN = "read_again"
 OK, BUSY, WAIT, ATTENTION, QUIET = "ok", "busy", "wait", "attention", "quiet"
 
 
@@ -66,6 +62,19 @@ def payout_place_of(row: PayoutRow) -> Standing:
     if found.kind is PlaceKind.WAITING and row.place and row.place.state in _ON_ITS_WAY:
         label, tone = _ON_ITS_WAY[row.place.state], BUSY
     return Standing(label=label, tone=tone, sentence=found.why)
+
+
+_PAYOUT_STATUSES = {
+    "succeeded": OK,
+    "failed": ATTENTION,
+    "canceled": QUIET,
+    "unspecified": QUIET,
+}
+
+
+def payout_status(row: PayoutRow) -> Standing:
+    """A payout's status on the platform."""
+    return Standing(label=row.status.capitalize(), tone=_PAYOUT_STATUSES.get(row.status, BUSY))
 
 
 def moves_wait(row: WaitingMoves) -> str:
@@ -210,73 +219,6 @@ def invoice_flags(row: InvoiceRow) -> tuple[Standing, ...]:
     return tuple(flags)
 
 
-# ---- issues ----------------------------------------------------------------------------------------------------------
-
-_ISSUES: dict[str, str] = {
-    IssueKind.OVERPAID: "Overpaid",
-    IssueKind.OTHER_CURRENCY: "Two currencies",
-    IssueKind.PAID_INVOICE_CHANGED: "Paid invoice changed in FreshBooks",
-    IssueKind.REVERT_FAILED_PAYMENT: "Revert a failed payment in FreshBooks",
-    IssueKind.OURS_CHANGED: "Our payment was changed in FreshBooks",
-    IssueKind.DUPLICATE: "Recorded twice in FreshBooks",
-    IssueKind.REFUNDED: "Payment refunded",
-    IssueKind.AMOUNT_DIFFERS: "FreshBooks recorded another amount",
-    IssueKind.PUSH_STOPPED: "Payment not recorded",
-    IssueKind.QUARANTINED: "Record cannot be read",
-    IssueKind.RECONNECT: "Reconnect needed",
-    IssueKind.ACCOUNT_GONE: "Chosen account is gone",
-    IssueKind.FILTER_IGNORED: "FreshBooks ignored a filter",
-    IssueKind.DRIFT: "Our records and FreshBooks differ",
-    "deposit_stopped": "Payout not recorded",
-    "move_stopped": "Payment not moved",
-    "payout_failed": "Payout failed afterwards",
-}
-
-
-def issue_title(kind: str) -> str:
-    """The title of a kind of issue."""
-    return _ISSUES.get(kind) or kind.replace("_", " ").capitalize()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Action:
-    """A button of an issue: its words, and what pressing it means. One with an address leads there instead."""
-
-    label: str
-    meaning: str = ""
-    address: str = ""
-
-
-_ACTIONS = {
-    Choice.POST_ANYWAY: Action(
-        label="Record it anyway", meaning="What exceeds the invoice becomes a credit in FreshBooks."
-    ),
-    Choice.RETRY: Action(label="Try again", meaning="FreshBooks is read again, and the payment recorded if it fits."),
-    Choice.SETTLED_BY_HAND: Action(
-        label="It is this payment", meaning="A payment in FreshBooks stands for it already."
-    ),
-    Choice.REFUND_IN_AP: Action(label="Refund it", meaning="It is not recorded; refund it on Alternative Payments."),
-    Choice.REOPEN: Action(label="Let the invoice be due again", meaning="The payment no longer counts."),
-    Choice.RECORD_AGAIN: Action(label="Record it again", meaning="It is recorded in FreshBooks once more."),
-    Choice.STAND_IN: Action(label="Let its record stand for another payment"),
-    Choice.STILL_OWES: Action(label="The customer still owes", meaning="The invoice is due again."),
-    Choice.OWES_NOTHING: Action(label="The customer owes nothing", meaning="The invoice stays as it is."),
-    Choice.NOT_THIS: Action(label="It is another payment", meaning="The payment made here is recorded as well."),
-    Choice.ACCEPT: Action(label="Accept it", meaning="What FreshBooks recorded is right."),
-    TAKE_FRESHBOOKS_VERSION: Action(
-        label="Take FreshBooks' version", meaning="The invoice here becomes what FreshBooks shows."
-    ),
-    READ_AGAIN: Action(label="Read it again"),
-    "reconnect": Action(label="Go to Integrations", address="/integrations"),
-    "set_up_accounts": Action(label="Set Up Accounts", address="/integrations/freshbooks/accounts"),
-}
-
-
-def action(name: str) -> Action:
-    """The words of an action."""
-    return _ACTIONS.get(name) or Action(label=name.replace("_", " ").capitalize())
-
-
 # ---- the module ------------------------------------------------------------------------------------------------------
 
 SYNC_ITEMS: tuple[tuple[str, str, Feed], ...] = (
@@ -285,4 +227,3 @@ SYNC_ITEMS: tuple[tuple[str, str, Feed], ...] = (
     ("Customers", "From FreshBooks", Feed.INVOICES),
     ("Payments", "Both ways", Feed.PAYMENTS),
 )
-NOT_SYNCED = ("Archiving invoices", "Archiving customers", "Deleting payments", "PDF invoices")

@@ -1,12 +1,12 @@
 """Writes at the boundary what the platform would write: the demo's customers and banks act through it."""
 
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from daemon.adapters.postgres import queries
 from daemon.adapters.postgres.pool import Source
-from daemon.core.model import InvoiceId, PartnerId, PaymentId, PaymentStatus
+from daemon.core.model import InvoiceId, PartnerId, PaymentId, PaymentStatus, PayoutId
 
 _SQL = queries.load("demo_platform")
 
@@ -43,3 +43,16 @@ class DemoPlatform:
         async with self._source.transaction() as connection:
             moved = await connection.fetchval(_SQL["set_status"], partner_id, payment_id, status.value, now)
         return moved is not None
+
+    async def pay_out(self, partner_id: PartnerId, now: datetime) -> PayoutId | None:
+        """Pay out, in one currency, every payment that succeeded and is in no payout yet; None when there is none.
+
+        What was charged back or refunded since its payout is taken back, and fees are kept: 2.9 % of cards, 0.5 % else.
+        """
+        payout_id = f"po_{secrets.token_hex(5)}"
+        arrives_on = (now + timedelta(days=2)).date()
+        async with self._source.transaction() as connection:
+            made = await connection.fetchval(_SQL["pay_out"], partner_id, payout_id, arrives_on, now)
+            # Its members are known before it succeeds, as the platform's are.
+            await connection.execute(_SQL["settle_payout"], partner_id, payout_id, now)
+        return PayoutId(made) if made else None

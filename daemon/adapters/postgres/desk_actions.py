@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Final
 
 from daemon.adapters.postgres import queries
-from daemon.adapters.postgres.desk_store import DeskStore
+from daemon.adapters.postgres.desk_activity import DeskActivity
 from daemon.adapters.postgres.entry_store import EntryStore
 from daemon.adapters.postgres.pool import Bound, Conn, Source
 from daemon.adapters.postgres.pull_store import PullStore
@@ -27,6 +27,7 @@ from daemon.core.model import (
     Scope,
     VisState,
 )
+from daemon.core.options import Option
 
 _SQL = queries.load("desk")
 _CONNECTIONS = queries.load("connections")
@@ -35,7 +36,7 @@ _ENTRY_KINDS: Final = frozenset(EntryKind)
 _CHOICES: Final = {choice.value: choice for choice in Choice}
 
 
-class DeskActions(DeskStore):
+class DeskActions(DeskActivity):
     """All of the http adapter's Desk: what is read, and the verbs."""
 
     def __init__(self, source: Source) -> None:
@@ -73,6 +74,21 @@ class DeskActions(DeskStore):
             what = "paused syncing" if paused else "resumed syncing"
             await audit(connection, partner_id, who=who, what=what, subject="connection")
             await notify(connection, partner_id, "connection")
+        return True
+
+    async def set_option(self, partner_id: PartnerId, option: Option, who: str, *, on: bool) -> bool:
+        """Switch an option on or off, audited; False when there is no connection (O1-O4)."""
+        async with self._source.transaction() as connection:
+            before = await connection.fetchval(_CONNECTIONS["options"], partner_id)
+            if before is None:
+                return False
+            after = await connection.fetchval(_CONNECTIONS["set_options"], partner_id, {option.value: on})
+            if after != before:
+                what = f"switched {'on' if on else 'off'} the option {option.value}"
+                await audit(
+                    connection, partner_id, who=who, what=what, subject="connection", before=before, after=after
+                )
+                await notify(connection, partner_id, "connection")
         return True
 
     async def act_on_issue(

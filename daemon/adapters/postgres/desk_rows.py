@@ -3,9 +3,11 @@
 from decimal import Decimal
 
 import asyncpg
+import msgspec
 
 from daemon.adapters.postgres.connection_store import stage_of
 from daemon.core.backfill import Cursor, Feed
+from daemon.core.consent import Finding
 from daemon.core.desk import (
     AuditRow,
     Counts,
@@ -43,7 +45,9 @@ from daemon.core.model import (
 )
 from daemon.core.state import ConnectionStatus
 
-_ZERO = Decimal(0)
+_AUDIT = ("audit_id", "at", "who", "what", "subject", "before", "after", "why")
+_HISTORY = ("entry_id", "at", "what", "detail", "ignored", "data")
+_EVENT = ("event_id", "at", "kind", "subject", "data")
 
 
 def module_of(row: asyncpg.Record, feeds: tuple[FeedProgress, ...], counts: Counts) -> Module:
@@ -74,6 +78,7 @@ def module_of(row: asyncpg.Record, feeds: tuple[FeedProgress, ...], counts: Coun
         last_success_at=row["last_success_at"],
         feeds=feeds,
         counts=counts,
+        findings=tuple(msgspec.convert(row["findings"], list[Finding])),
     )
 
 
@@ -123,7 +128,7 @@ def invoice_row_of(row: asyncpg.Record) -> InvoiceRow:
         currency=row["currency"],
         total=row["total"],
         amount_due=row["amount_due"],
-        overpaid_by=max(-row["amount_due"], _ZERO) if row["amount_due"] is not None else _ZERO,
+        overpaid_by=max(-row["amount_due"], Decimal(0)) if row["amount_due"] is not None else Decimal(0),
         status=InvoiceStatus(row["status"]),
         archived_at=row["archived_at"],
         not_payable=reason if row["archived_at"] is None else NotPayable.ARCHIVED,
@@ -154,14 +159,7 @@ def fb_payment_row_of(row: asyncpg.Record) -> FbPaymentRow:
 
 def history_of(row: asyncpg.Record) -> HistoryRow:
     """Read one line of an invoice's history."""
-    return HistoryRow(
-        entry_id=row["entry_id"],
-        at=row["at"],
-        what=row["what"],
-        detail=row["detail"],
-        ignored=row["ignored"],
-        data=row["data"],
-    )
+    return HistoryRow(**{name: row[name] for name in _HISTORY})
 
 
 def payment_row_of(row: asyncpg.Record) -> PaymentRow:
@@ -244,7 +242,8 @@ def customer_of(row: asyncpg.Record) -> CustomerRow:
 
 
 def issue_of(row: asyncpg.Record) -> IssueRow:
-    """Read a sync issue."""
+    """Read a sync issue; one about a payment also names the payment's invoice."""
+    invoice_id = row.get("invoice_id")
     return IssueRow(
         issue_id=row["issue_id"],
         kind=IssueKind(row["kind"]),
@@ -252,7 +251,7 @@ def issue_of(row: asyncpg.Record) -> IssueRow:
         reason=row["reason"],
         next_step=row["next_step"],
         actions=tuple(row["actions"]),
-        data=row["data"],
+        data=row["data"] if invoice_id is None else {**row["data"], "invoice_id": str(invoice_id)},
         opened_at=row["opened_at"],
         closed_at=row["closed_at"],
         closed_by=row["closed_by"],
@@ -277,13 +276,12 @@ def run_of(row: asyncpg.Record) -> RunRow:
 
 def audit_of(row: asyncpg.Record) -> AuditRow:
     """Read one line of the audit log."""
-    names = ("audit_id", "at", "who", "what", "subject", "before", "after", "why")
-    return AuditRow(**{name: row[name] for name in names})
+    return AuditRow(**{name: row[name] for name in _AUDIT})
 
 
 def event_of(row: asyncpg.Record) -> EventRow:
     """Read one event for the platform."""
-    return EventRow(**{name: row[name] for name in ("event_id", "at", "kind", "subject", "data")})
+    return EventRow(**{name: row[name] for name in _EVENT})
 
 
 def ledger_account_of(row: asyncpg.Record) -> LedgerAccount:

@@ -14,7 +14,6 @@ from daemon.core.backfill import Cursor
 from daemon.core.desk import (
     DESK_PAGE_ROWS,
     DESK_PAGE_ROWS_MAX,
-    AuditRow,
     Counts,
     CustomerRow,
     DeskPage,
@@ -28,7 +27,6 @@ from daemon.core.desk import (
     PaymentQuery,
     PaymentRow,
     PayoutRow,
-    RunRow,
     WaitingMoves,
 )
 from daemon.core.model import InvoiceId, LedgerAccount, PartnerId, PaymentId, PayoutId, Reason
@@ -38,6 +36,7 @@ _CONNECTIONS = queries.load("connections")
 _ACCOUNTS = queries.load("accounts")
 RowT = TypeVar("RowT")
 _ID_MAX: Final = 2**63 - 1
+_FOUND_MAX: Final = 2000
 
 
 class DeskStore:
@@ -46,21 +45,22 @@ class DeskStore:
     def __init__(self, source: Source) -> None:
         self._source = source
 
-    async def module(self, partner_id: PartnerId) -> Module | None:
-        """Read the FreshBooks module; None when the platform knows no such partner."""
+    async def module(self, partner_id: PartnerId, *, counted: bool = True) -> Module | None:
+        """Read the FreshBooks module; None when the platform knows no such partner. `counted`: not the issues alone."""
         async with self._source.reading(partner_id) as connection:
             row = await connection.fetchrow(_SQL["module"], partner_id)
             if row is None:
                 return None
             cursors = await connection.fetch(_CONNECTIONS["cursors"], partner_id, row["account_id"])
-            counts = await _counts(connection, row)
+            counts = await (_counts(connection, row) if counted else _issue_count(connection, partner_id))
         feeds = tuple(desk_rows.progress_of(msgspec.convert(cursor[0], Cursor)) for cursor in cursors)
         return desk_rows.module_of(row, feeds, counts)
 
     async def invoices(self, partner_id: PartnerId, query: InvoiceQuery) -> DeskPage[InvoiceRow]:
         """List invoices, newest issue date first."""
         issued_on, invoice_id = _split(query.after)
-        limit = _limit(query.limit)
+        limit = limit_of(query.limit)
+        found = await self._found(partner_id, query.search) if query.search else None
         rows = await self._fetch(
             "invoices",
             partner_id,
@@ -72,8 +72,14 @@ class DeskStore:
             date.fromisoformat(issued_on) if issued_on else None,
             int(invoice_id) if invoice_id else None,
             limit + 1,
+            found,
         )
-        return _page(rows, limit, desk_rows.invoice_row_of, lambda row: f"{row.issued_on.isoformat()}|{row.id}")
+        return page_of(rows, limit, desk_rows.invoice_row_of, lambda row: f"{row.issued_on.isoformat()}|{row.id}")
+
+    async def _found(self, partner_id: PartnerId, search: str) -> list[int] | None:
+        """Tell the invoices that a search finds; None for so many that the newest of them are found at once."""
+        rows = await self._fetch("found_invoices", partner_id, search, _FOUND_MAX + 1)
+        return [row["invoice_id"] for row in rows] if len(rows) <= _FOUND_MAX else None
 
     async def invoice(self, partner_id: PartnerId, invoice_id: InvoiceId) -> InvoiceDetail | None:
         """Read one invoice with all that stands beside it."""
@@ -106,7 +112,7 @@ class DeskStore:
     async def payments(self, partner_id: PartnerId, query: PaymentQuery) -> DeskPage[PaymentRow]:
         """List the platform's payments with their places in FreshBooks (W8), newest first."""
         initiated_at, payment_id = _split(query.after)
-        limit = _limit(query.limit)
+        limit = limit_of(query.limit)
         rows = await self._fetch(
             "payments",
             partner_id,
@@ -117,7 +123,7 @@ class DeskStore:
             payment_id or None,
             limit + 1,
         )
-        return _page(
+        return page_of(
             rows, limit, desk_rows.payment_row_of, lambda row: f"{row.initiated_at.isoformat()}|{row.payment_id}"
         )
 
@@ -131,7 +137,7 @@ class DeskStore:
     ) -> DeskPage[PayoutRow]:
         """List payouts, newest first."""
         created_at, payout_id = _split(after)
-        limit = _limit(limit)
+        limit = limit_of(limit)
         rows = await self._fetch(
             "payouts",
             partner_id,
@@ -140,7 +146,7 @@ class DeskStore:
             limit + 1,
             None,
         )
-        return _page(rows, limit, desk_rows.payout_of, lambda row: f"{row.created_at.isoformat()}|{row.payout_id}")
+        return page_of(rows, limit, desk_rows.payout_of, lambda row: f"{row.created_at.isoformat()}|{row.payout_id}")
 
     async def payout(self, partner_id: PartnerId, payout_id: PayoutId) -> PayoutRow | None:
         """Read one payout."""
@@ -157,7 +163,7 @@ class DeskStore:
     ) -> DeskPage[CustomerRow]:
         """List customers by name with what they owe."""
         customer_id, name = _split(after)
-        limit = _limit(limit)
+        limit = limit_of(limit)
         rows = await self._fetch(
             "customers",
             partner_id,
@@ -166,11 +172,11 @@ class DeskStore:
             int(customer_id) if customer_id else None,
             limit + 1,
         )
-        return _page(rows, limit, desk_rows.customer_of, lambda row: f"{row.id}|{row.name}")
+        return page_of(rows, limit, desk_rows.customer_of, lambda row: f"{row.id}|{row.name}")
 
     async def issues(self, partner_id: PartnerId, query: IssueQuery) -> DeskPage[IssueRow]:
         """List sync issues, newest first."""
-        limit = _limit(query.limit)
+        limit = limit_of(query.limit)
         subject_type, subject_id = query.subject or (None, None)
         rows = await self._fetch(
             "issues",
@@ -182,7 +188,7 @@ class DeskStore:
             int(query.after) if query.after else None,
             limit + 1,
         )
-        return _page(rows, limit, desk_rows.issue_of, lambda row: str(row.issue_id))
+        return page_of(rows, limit, desk_rows.issue_of, lambda row: str(row.issue_id))
 
     async def issue(self, partner_id: PartnerId, issue_id: int) -> IssueRow | None:
         """Read one issue, open or closed."""
@@ -195,27 +201,11 @@ class DeskStore:
             rows = await connection.fetch(_ACCOUNTS["ledger"], partner_id)
         return tuple(desk_rows.ledger_account_of(row) for row in rows)
 
-    async def runs(
-        self, partner_id: PartnerId, after: str | None = None, limit: int = DESK_PAGE_ROWS
-    ) -> DeskPage[RunRow]:
-        """List the sync history, newest first (T3)."""
-        limit = _limit(limit)
-        rows = await self._fetch("runs", partner_id, int(after) if after else None, limit + 1)
-        return _page(rows, limit, desk_rows.run_of, lambda row: str(row.run_id))
-
-    async def audit(
-        self, partner_id: PartnerId, after: str | None = None, limit: int = DESK_PAGE_ROWS
-    ) -> DeskPage[AuditRow]:
-        """List the audit log, newest first (T2)."""
-        limit = _limit(limit)
-        rows = await self._fetch("audit", partner_id, int(after) if after else None, limit + 1)
-        return _page(rows, limit, desk_rows.audit_of, lambda row: str(row.audit_id))
-
     async def events(
         self, partner_id: PartnerId, after_event_id: int = 0, limit: int = DESK_PAGE_ROWS_MAX
     ) -> tuple[EventRow, ...]:
         """List what the platform has to tell the partner since an event, oldest first (T4)."""
-        rows = await self._fetch("events", partner_id, after_event_id, _limit(limit))
+        rows = await self._fetch("events", partner_id, after_event_id, limit_of(limit))
         return tuple(desk_rows.event_of(row) for row in rows)
 
     async def _fetch(self, name: str, partner_id: PartnerId, *args: object) -> list[asyncpg.Record]:
@@ -235,7 +225,11 @@ async def _counts(connection: Conn, module: asyncpg.Record) -> Counts:
     return desk_rows.counts_of(row, pushes)
 
 
-def _page(
+async def _issue_count(connection: Conn, partner_id: PartnerId) -> Counts:
+    return Counts(issues=await connection.fetchval(_SQL["issue_count"], partner_id))
+
+
+def page_of(
     rows: Sequence[asyncpg.Record], limit: int, read: Callable[[asyncpg.Record], RowT], cursor: Callable[[RowT], str]
 ) -> DeskPage[RowT]:
     """Cut a list that was asked for one row more than shown: that row only tells that there is a next page."""
@@ -252,5 +246,5 @@ def _split(after: str | None) -> tuple[str, str]:
     return first, second
 
 
-def _limit(asked: int) -> int:
+def limit_of(asked: int) -> int:
     return max(1, min(asked, DESK_PAGE_ROWS_MAX))

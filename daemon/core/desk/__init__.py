@@ -1,5 +1,6 @@
 """What the pages, the API and the status command show: one frozen row per thing, as the store reads it."""
 
+from daemon.core.desk.charts import CHART_DAYS, DayFigures, Recorded, fill_days
 from daemon.core.desk.invoices import CustomerRow, FbPaymentRow, HistoryRow, InvoiceDetail, InvoiceQuery, InvoiceRow
 from daemon.core.desk.log import AuditRow, EventRow, IssueQuery, IssueRow, RunRow
 from daemon.core.desk.module import Counts, FeedProgress, Module
@@ -7,11 +8,13 @@ from daemon.core.desk.paging import DESK_PAGE_ROWS, DESK_PAGE_ROWS_MAX, DeskPage
 from daemon.core.desk.payments import PaymentQuery, PaymentRow, PayoutMember, PayoutRow, PushPlace, WaitingMoves
 
 __all__ = [
+    "CHART_DAYS",
     "DESK_PAGE_ROWS",
     "DESK_PAGE_ROWS_MAX",
     "AuditRow",
     "Counts",
     "CustomerRow",
+    "DayFigures",
     "DeskPage",
     "EventRow",
     "FbPaymentRow",
@@ -28,6 +31,8 @@ __all__ = [
     "PayoutMember",
     "PayoutRow",
     "PushPlace",
+    "Recorded",
     "RunRow",
     "WaitingMoves",
+    "fill_days",
 ]

@@ -25,7 +25,7 @@ class InvoiceQuery:
     """Which invoices to list, newest issue date first.
 
     `status` is one of InvoiceStatus or "archived"; `flag` one of "deleted", "archived_in_freshbooks", "not_payable",
-    "overpaid", "overdue", "issue"; `search` matches number and customer name.
+    "overpaid", "overdue", "issue"; `search` finds numbers that begin or end so, and customers whose name holds it.
     """
 
     search: str = ""

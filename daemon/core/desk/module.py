@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from daemon.core.backfill import Feed
+from daemon.core.consent import Finding
 from daemon.core.model import AccountId, PartnerId, PushState
 from daemon.core.state import ConnectionStatus
 
@@ -72,6 +73,7 @@ class Module:
     last_success_at: datetime | None
     feeds: tuple[FeedProgress, ...]
     counts: Counts
+    findings: tuple[Finding, ...] = ()
 
     @property
     def accounts_chosen(self) -> bool:

@@ -6,7 +6,7 @@ from typing import Protocol
 from typing_extensions import override
 
 from daemon.adapters.http.ports import Desk
-from daemon.core.desk import AuditRow, CustomerRow, DeskPage, EventRow, PaymentRow, PayoutRow, RunRow
+from daemon.core.desk import CustomerRow, DeskPage, EventRow, PaymentRow, PayoutRow
 from daemon.core.model import InvoiceId, PartnerId, PaymentId, PayoutId
 
 
@@ -89,24 +89,8 @@ class ApiDesk(Desk, Protocol):
         """Read one payout."""
         ...
 
-    async def runs(self, partner_id: PartnerId, after: str | None = None, limit: int = 50) -> DeskPage[RunRow]:
-        """List the sync history, newest first (T3)."""
-        ...
-
-    async def audit(self, partner_id: PartnerId, after: str | None = None, limit: int = 50) -> DeskPage[AuditRow]:
-        """List the audit log, newest first (T2)."""
-        ...
-
     async def events(self, partner_id: PartnerId, after_event_id: int = 0, limit: int = 50) -> tuple[EventRow, ...]:
         """List what the platform has to tell the partner since an event, oldest first (T4)."""
-        ...
-
-    async def archive(self, partner_id: PartnerId, invoice_id: InvoiceId, who: str, now: datetime) -> str | None:
-        """Archive an invoice on the platform; tells why not (P6). Raises LookupError for an unknown one."""
-        ...
-
-    async def unarchive(self, partner_id: PartnerId, invoice_id: InvoiceId, who: str) -> None:
-        """Bring an archived invoice back. Raises LookupError for an unknown one."""
         ...
 
     async def read_invoice_again(self, partner_id: PartnerId, invoice_id: InvoiceId, who: str, now: datetime) -> bool:

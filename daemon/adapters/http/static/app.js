@@ -99,6 +99,27 @@
     htmx.trigger(part, "stale");
   }
 
+  // ---- what was folded out stays so when its part is brought up to date --------------------------
+
+  let unfolded = [];
+
+  function noteUnfolded(event) {
+    unfolded = [...event.detail.target.querySelectorAll("details[open][id]")].map((details) => details.id);
+  }
+
+  function unfoldAgain() {
+    unfolded.map(byId).forEach((details) => details && details.setAttribute("open", ""));
+    unfolded = [];
+  }
+
+  // ---- a link that looks and sounds like a switch is pressed like one ---------------------------
+
+  function pressSwitch(event) {
+    if (event.key !== " " || !event.target.matches("a[role=switch]")) return;
+    event.preventDefault();
+    event.target.click();
+  }
+
   // ---- what a screen reader hears --------------------------------------------------------------
 
   let said = "";
@@ -147,10 +168,13 @@
   window.addEventListener("pageshow", freeForms);
   document.addEventListener("htmx:afterSwap", (event) => {
     if (event.target.id === "dialog-body") showDialog();
+    unfoldAgain();
     announce();
     tellTimes();
   });
   document.addEventListener("htmx:beforeSwap", keepTyped);
+  document.addEventListener("htmx:beforeSwap", noteUnfolded);
+  document.addEventListener("keydown", pressSwitch);
   document.addEventListener("focusout", catchUp);
   document.addEventListener("htmx:sseError", () => {
     trouble("stream", "Live updates are interrupted. Trying again…");

@@ -144,6 +144,9 @@ UPDATE sync.connection SET paused = $2, updated_at = now()
 WHERE partner_id = $1 AND paused <> $2
 RETURNING account_id
 
+-- name: options
+SELECT options FROM sync.connection WHERE partner_id = $1 AND status <> 'not_connected' FOR UPDATE
+
 -- name: set_options
 UPDATE sync.connection SET options = options || $2, updated_at = now()
 WHERE partner_id = $1
