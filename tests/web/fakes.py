@@ -66,6 +66,7 @@ class MemorySessions:
     def __init__(self, partners: tuple[PartnerId, ...] = (PARTNER, OTHER)) -> None:
         self.rows: dict[bytes, FakeSession] = {}
         self.partners = partners
+        self.links: set[bytes] = set()
 
     async def open_session(
         self, session_hash: bytes, partner_id: PartnerId, csrf: str, created_at: datetime, expires_at: datetime
@@ -80,6 +81,11 @@ class MemorySessions:
     async def find_session(self, session_hash: bytes, now: datetime) -> FakeSession | None:
         row = self.rows.get(session_hash)
         return row if row and now < row.expires_at else None
+
+    async def use_link(self, link_hash: bytes, expires_at: datetime, now: datetime) -> bool:
+        is_new = link_hash not in self.links
+        self.links.add(link_hash)
+        return is_new
 
     async def close_session(self, session_hash: bytes) -> None:
         self.rows.pop(session_hash, None)

@@ -1,6 +1,7 @@
 """What an attacker would try, each refused (operations.md, security)."""
 
 import pytest
+from yarl import URL
 
 from daemon.adapters.http.security import BODY_BYTES_MAX, CONTENT_SECURITY_POLICY
 from tests.web.rows import (
@@ -22,7 +23,10 @@ CHANGES = [
     "/integrations/freshbooks/business",
     "/integrations/freshbooks/accounts",
     "/integrations/freshbooks/accounts/create",
+    "/integrations/freshbooks/options/delete_payments",
+    "/invoices/812/archive",
     "/issues/31",
+    "/demo/payouts",
     "/demo/invoices/812/pay",
     "/demo/payments/pay_4f1c09/failed",
 ]
@@ -37,7 +41,9 @@ async def furnished(site: Site) -> Browser:
 
 
 def _nothing_happened(site: Site) -> bool:
-    done = (site.desk.synced, site.consent.disconnected, site.desk.acted, site.platform.paid, site.platform.moved)
+    desk, platform = site.desk, site.platform
+    pressed = (desk.synced, desk.acted, desk.switched, desk.archived, site.consent.disconnected)
+    done = (*pressed, platform.paid, platform.moved, platform.paid_out)
     return not any(done) and site.accounts.chosen is None
 
 
@@ -100,6 +106,55 @@ async def test_a_change_cannot_be_made_by_a_link(site: Site, furnished: Browser,
     answer = await furnished.get(path)
     assert answer.status in {200, 303, 404, 405}
     assert _nothing_happened(site)
+
+
+# ---- stolen and replayed ---------------------------------------------------------------------------------------------
+
+
+async def test_a_link_that_was_followed_signs_nobody_else_in(site: Site) -> None:
+    link = site.link()
+    assert (await (await site.browser(None)).get(link)).status == 303
+    thief = await site.browser(None)
+    page = await thief.get(link)
+    assert page.status == 401
+    assert "This link was used before." in page.text
+    assert (await thief.get("/integrations")).status == 401
+    stranger = await site.browser(OTHER)
+    assert (await stranger.get(link)).status == 401
+
+
+async def test_a_session_id_that_was_planted_is_never_taken_over(site: Site) -> None:
+    victim = await site.browser(None)
+    victim.client.cookie_jar.update_cookies({"syncd": "planted"}, URL(site.url))
+    answer = await victim.get(site.link())
+    assert "syncd=planted" not in answer.headers["Set-Cookie"]
+    attacker = await site.browser(None)
+    attacker.client.cookie_jar.update_cookies({"syncd": "planted"}, URL(site.url))
+    assert (await attacker.get("/integrations")).status == 401
+
+
+async def test_what_comes_back_from_freshbooks_is_judged_by_the_state_of_this_session(site: Site) -> None:
+    browser = await site.browser()
+    for query in ("code=c&state=forged", "code=c", "state=s", "code=c&state=%0d%0aSet-Cookie:a=b"):
+        answer = await browser.get(f"/oauth/freshbooks/callback?{query}")
+        assert answer.location == "/integrations/freshbooks/done"
+        assert "a=b" not in str(answer.headers)
+        assert "is connected" not in (await browser.get("/integrations")).text
+    stranger = await site.browser(None)
+    assert (await stranger.get("/oauth/freshbooks/callback?code=c&state=s")).status == 401
+
+
+@pytest.mark.parametrize("name", ["next", "to", "url", "return", "redirect", "back"])
+async def test_no_parameter_leads_to_another_site(site: Site, name: str) -> None:
+    evil = "https://evil.example/"
+    browser = await site.browser(None)
+    assert (await browser.get(f"{site.link()}&{name}={evil}")).location == "/integrations"
+    for path in ("/", "/integrations/freshbooks/done", "/oauth/freshbooks/callback"):
+        answer = await browser.get(f"{path}?{name}={evil}")
+        assert "evil.example" not in answer.headers.get("Location", "")
+    for path in ("/integrations/freshbooks/sync", "/invoices/812/archive", "/sign-out"):
+        assert "evil" not in (await browser.post(path, {name: evil})).headers.get("Location", "")
+        browser = await site.browser()
 
 
 # ---- another partner's rows ------------------------------------------------------------------------------------------

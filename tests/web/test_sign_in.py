@@ -52,6 +52,8 @@ async def test_without_a_session_no_page_answers(site: Site, path: str) -> None:
         ("sig", ""),
         ("sig", "é"),
         ("exp", "soon"),
+        ("nonce", "another-nonce"),
+        ("nonce", ""),
         ("partner", "north:wind/../"),
     ],
 )
@@ -63,6 +65,13 @@ async def test_a_link_that_was_changed_signs_nobody_in(site: Site, name: str, va
     assert page.status == 401
     assert "Set-Cookie" not in page.headers
     assert (await stranger.get("/integrations")).status == 401
+
+
+async def test_a_link_pressed_twice_by_the_same_browser_leads_on_to_its_dashboard(site: Site) -> None:
+    browser, link = await site.browser(None), site.link()
+    assert (await browser.get(link)).location == "/integrations"
+    assert (await browser.get(link)).location == "/integrations"
+    assert len(site.sessions.rows) == 1
 
 
 async def test_a_link_ends_with_its_minutes(site: Site) -> None:

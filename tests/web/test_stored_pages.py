@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -95,6 +96,15 @@ async def test_a_session_outlives_the_process_that_opened_it(books: Books, store
         stranger = await another.browser(None)
         assert (await stranger.get("/integrations", Cookie=f"syncd={cookie}")).status == 200
         assert (await stranger.get("/integrations", Cookie=f"syncd={cookie}x")).status == 401
+
+
+async def test_a_link_is_remembered_to_have_been_followed(books: Books, stored: Site) -> None:
+    link = stored.link(PARTNER)
+    assert (await (await stored.browser(None)).get(link)).status == 303
+    assert (await (await stored.browser(None)).get(link)).status == 401
+    stored.clock.advance(timedelta(minutes=20))
+    await stored.browser(PARTNER)
+    assert await books.value("SELECT count(*) FROM sync.used_link") == 1
 
 
 ODD = [

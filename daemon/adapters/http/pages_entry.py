@@ -29,11 +29,18 @@ async def enter(request: web.Request) -> web.Response:
     dashboard = request.app[DASHBOARD]
     now = dashboard.clock.now()
     try:
-        partner_id = check_link(request.query, dashboard.link_keys, now)
+        entry = check_link(request.query, dashboard.link_keys, now)
     except LinkRefused as refused:
         return await signed_out(request, str(refused))
+    if not await dashboard.sessions.use_link(entry.link_hash, entry.expires_at, now):
+        if SESSION in request and request[SESSION].partner_id == entry.partner_id:
+            # Pressed twice, by whom it signed in.
+            return see_other(request, HOME)
+        return await signed_out(
+            request, "This link was used before. Open the dashboard again from Alternative Payments."
+        )
     response = see_other(request, HOME)
-    if not await sign_in(request, response, partner_id, now):
+    if not await sign_in(request, response, entry.partner_id, now):
         return await signed_out(request, "Alternative Payments knows no such partner.")
     return response
 

@@ -86,6 +86,10 @@ class Sessions(Protocol):
         """Look a live session up by the hash of its id."""
         ...
 
+    async def use_link(self, link_hash: bytes, expires_at: datetime, now: datetime) -> bool:
+        """Remember until it ends that a link was followed; False when it was before."""
+        ...
+
     async def close_session(self, session_hash: bytes) -> None:
         """Forget a session."""
         ...

@@ -50,6 +50,12 @@ class SessionStore:
             expires_at=row["expires_at"],
         )
 
+    async def use_link(self, link_hash: bytes, expires_at: datetime, now: datetime) -> bool:
+        """Remember until it ends that a link was followed, and drop those that ended; False when it was before."""
+        async with self._source.transaction() as connection:
+            await connection.execute(_SQL["drop_old_links"], now)
+            return await connection.fetchval(_SQL["use_link"], link_hash, expires_at) is not None
+
     async def close_session(self, session_hash: bytes) -> None:
         """Forget a session."""
         async with self._source.connection() as connection:

@@ -185,6 +185,12 @@ RETURNING partner_id
 -- name: drop_old_sessions
 DELETE FROM sync.session WHERE expires_at < $1
 
+-- name: drop_old_links
+DELETE FROM sync.used_link WHERE expires_at < $1
+
+-- name: use_link
+INSERT INTO sync.used_link (link_hash, expires_at) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING link_hash
+
 -- name: find_session
 SELECT session_hash, partner_id, csrf, expires_at FROM sync.session WHERE session_hash = $1 AND expires_at > $2
 
