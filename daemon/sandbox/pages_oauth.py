@@ -144,6 +144,11 @@ async def _decide(request: web.Request) -> web.Response:
     return _back(asked, {"code": code})
 
 
+async def _no_icon(_: web.Request) -> web.Response:
+    """Browsers ask for one by themselves, and complain of a 404."""
+    return web.Response(status=204)
+
+
 def add_routes(app: web.Application) -> None:
     """Serve the pages, their styles, and both sets of authorise addresses."""
     folder = Path(__file__).parent
@@ -153,5 +158,6 @@ def add_routes(app: web.Application) -> None:
         app.router.add_get(path, _authorize)
         app.router.add_post(path, _decide)
     app.router.add_post("/oauth/login", _login)
+    app.router.add_get("/favicon.ico", _no_icon)
     app.router.add_post("/oauth/logout", _logout)
     app.router.add_static("/_sandbox/static", folder / "static")

@@ -60,7 +60,12 @@ async def open_window(site: Site, browser: Browser, **options: Any) -> AsyncIter
 def listen(page: Page) -> list[str]:
     """Remember what a page complains about: its console, errors, blocked requests, and scripts that ran."""
     complaints: list[str] = []
-    page.on("console", lambda said: complaints.append(said.text) if said.type in {"error", "warning"} else None)
+    page.on(
+        "console",
+        lambda said: (
+            complaints.append(f"{said.text} {said.location['url']}") if said.type in {"error", "warning"} else None
+        ),
+    )
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("dialog", lambda dialog: complaints.append(f"a script ran: {dialog.message}"))
     # A stream that a page leaves behind is aborted, which is no complaint.

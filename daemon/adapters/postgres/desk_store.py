@@ -78,7 +78,7 @@ class DeskStore:
 
     async def _found(self, partner_id: PartnerId, search: str) -> list[int] | None:
         """Tell the invoices that a search finds; None for so many that the newest of them are found at once."""
-        # Not as the partner's reader: under row security no index over lower() may be used. What is found is only a hint;
+        # Not as the partner's reader: row security keeps it from indexes over lower(). What is found is only a hint;
         # the list itself is read as the reader, for whom ids of others name nothing.
         async with self._source.connection() as connection:
             rows = await connection.fetch(_SQL["found_invoices"], partner_id, search, _FOUND_MAX + 1)
