@@ -16,6 +16,7 @@ from daemon.core.effects import (
     RefreshToken,
     RereadObjects,
     RevokeToken,
+    VerifyBooks,
 )
 from daemon.core.state import Lane, LaneState, NotConnected, State, Syncing
 from tests.core.supervisors import (
@@ -59,6 +60,21 @@ ROWS: list[Row] = [
     ("not connected, nothing to do on waking", NOBODY, events.Woke(), NOBODY, []),
     ("not connected, nothing to push", NOBODY, events.PushArrived(), NOBODY, []),
     ("not connected, nothing to read", NOBODY, events.RereadAsked(), NOBODY, []),
+    ("not connected, nothing to compare", NOBODY, events.VerifyAsked(), NOBODY, []),
+    (
+        "someone asks for a comparison",
+        settled(),
+        events.VerifyAsked(),
+        in_flight(settled(verify_at=NOW), Lane.VERIFY),
+        [VerifyBooks(scope=SCOPE, timezone="America/New_York", cursors=settled().cursors)],
+    ),
+    (
+        "a comparison is asked for beside one under way",
+        in_flight(settled(verify_at=NOW), Lane.VERIFY),
+        events.VerifyAsked(),
+        in_flight(settled(verify_at=NOW), Lane.VERIFY, asked=True),
+        [],
+    ),
     ("not connected, nothing to verify", NOBODY, events.VerifierArrived(), NOBODY, []),
     ("not connected, no interval to change", NOBODY, events.PolicyChanged(), NOBODY, []),
     ("not connected, nothing to drain", NOBODY, events.DrainAsked(), NOBODY, []),
