@@ -17,7 +17,6 @@ from tests.system.hosted import (
     PUBLIC,
     SERVICE,
     SOCKET,
-    WATCHDOG_S,
     Host,
     hosted,
 )
@@ -25,7 +24,8 @@ from tests.system.machine import PROJECT, booted, install_units
 
 pytestmark = [needs_root_systemd, pytest.mark.xdist_group("machine"), pytest.mark.timeout(180)]
 
-RELOADED = '"event":"settings_reloaded"'
+REPLACED_WITHIN_S = 60.0
+"""The watchdog's patience, a start, and a busy machine."""
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +133,7 @@ def test_a_blocked_loop_is_killed_by_the_watchdog_and_the_journal_shows_the_bloc
     kill(host, signal.SIGHUP)
     until(lambda: not host.is_ready())
     host.configure()
-    until(lambda: restarts(host) > before and host.is_ready(), WATCHDOG_S * 5)
+    until(lambda: restarts(host) > before and host.is_ready(), REPLACED_WITHIN_S)
     journal = host.machine.journal(SERVICE, since)
     assert "Watchdog timeout" in journal
     line = next(number for number, text in enumerate(lines_of("load.py"), 1) if 'path.open("rb")' in text)
@@ -147,7 +147,7 @@ def lines_of(name: str) -> list[str]:
 def test_a_frozen_process_is_replaced(host: Host) -> None:
     before = restarts(host)
     kill(host, signal.SIGSTOP)
-    until(lambda: restarts(host) > before and host.is_ready(), WATCHDOG_S * 5)
+    until(lambda: restarts(host) > before and host.is_ready(), REPLACED_WITHIN_S)
 
 
 def test_a_killed_process_is_replaced(host: Host) -> None:
@@ -194,7 +194,7 @@ def test_five_restarts_under_load_fail_no_request(host: Host) -> None:
     until(lambda: host.machine.shows("load.service", "ActiveState") == "inactive")
     answers = json.loads(host.machine.path("/run/load.json").read_text())
     assert list(answers) == ["200"], answers
-    assert answers["200"] > 100
+    assert answers["200"] > 20
 
 
 # ---- at work ---------------------------------------------------------------------------------------------------------
