@@ -172,7 +172,11 @@ def _counted(link: Link, rows: Iterable[Applied], shown: Decimal, invoice_id: In
 
 def _is_superseded(link: Link, row: Applied) -> bool:
     own_invoice = link.payment.invoice_id
-    at_home = any(other.invoice_id == own_invoice and other.amount > ZERO for other in link.elsewhere)
+    # This very record cannot stand there as well: what the last read of that invoice showed is older than the move.
+    at_home = any(
+        other.invoice_id == own_invoice and other.amount > ZERO and other.fb_payment_id != row.fb_payment_id
+        for other in link.elsewhere
+    )
     holders = [push.generation for push in link.pushes if push.fb_payment_id == row.fb_payment_id]
     # A newer generation may have adopted the record of an older one that came back: then it is the one that counts.
     older = bool(holders) and holders[-1] != link.pushes[-1].generation

@@ -77,6 +77,15 @@ def test_a_payment_moved_here_pays_this_invoice_also_when_a_newer_generation_had
     assert due([adopted], MOVED) == 0
 
 
+def test_a_payment_moved_here_pays_this_invoice_before_its_own_has_been_read_again() -> None:
+    not_yet_read = make_link(VISITOR, make_done(), elsewhere=(make_elsewhere(501, invoice_id=OTHER_INVOICE),))
+    decision = decide([not_yet_read], MOVED)
+    assert decision.invoice is not None
+    assert decision.invoice.is_frozen
+    assert decision.invoice.frozen_other == 100
+    assert decision.invoice.amount_due == 0
+
+
 def test_a_payment_moved_here_that_has_not_arrived_yet_counts_nothing() -> None:
     assert due([make_link(VISITOR, make_push(state=PushState.UNCERTAIN))]) == 100
 
