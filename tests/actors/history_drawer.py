@@ -18,7 +18,6 @@ from daemon.core.markers import markers_in
 from daemon.core.model import (
     LOST_MONEY,
     Choice,
-    Invoice,
     InvoiceId,
     Payment,
     PaymentId,
@@ -27,7 +26,7 @@ from daemon.core.model import (
     Reason,
 )
 from daemon.sandbox.model import DELETED, DRAFT
-from tests.actors.stage import ActorStage
+from tests.actors.history_stage import HistoryStage
 
 ZERO = Decimal(0)
 SHOWN_KEPT = 40
@@ -57,7 +56,7 @@ class Drawer:
     a payment. `choices` are filled by whoever chooses.
     """
 
-    stage: ActorStage
+    stage: HistoryStage
     landed: dict[int, Decimal] = field(default_factory=dict)
     read: dict[int, list[Any]] = field(default_factory=dict)
     named: dict[int, tuple[PaymentId, Decimal]] = field(default_factory=dict)
@@ -103,7 +102,7 @@ class Drawer:
                 self.frozen[invoice_id] = replace(self._froze_on(row), frozen_at=row.frozen_at)
         self._note_names()
 
-    def _froze_on(self, row: Invoice) -> Settled:
+    def _froze_on(self, row: Any) -> Settled:
         """Find what was read when it froze; of readings that ran side by side, the one whose number we show."""
         frozen_at = row.frozen_at or self.stage.clock.now()
         until = [seen for seen in self.shown[row.id] if seen.at <= frozen_at] or list(self.shown[row.id])[:1]
@@ -231,7 +230,7 @@ class Drawer:
         return bool(marks | held) and latest not in marks | held
 
     def _owner(self, row: Any) -> Payment | None:
-        payments = self.stage.rows().payments
+        payments: dict[PaymentId, Payment] = self.stage.rows().payments
         if row.id in self.named:
             return payments[self.named[row.id][0]]
         return next((payments[PaymentId(key)] for key, _ in markers_in(row.note)), None)

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from daemon.sandbox.totals import line_amount
-from tests.actors.stage import ActorStage
+from tests.actors.history_stage import HistoryStage
 
 
-def differences(stage: ActorStage, in_force: Callable[[Any], Any] = lambda row: row) -> Iterator[str]:
+def differences(stage: HistoryStage, in_force: Callable[[Any], Any] = lambda row: row) -> Iterator[str]:
     """List what differs; `in_force` gives the invoice whose terms ours should show, which freezing fixes (P5)."""
     rows, books = stage.rows(), stage.account().books
     yield from _compared(

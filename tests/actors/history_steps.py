@@ -7,6 +7,7 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
+from daemon.core.issues import STANDING_KINDS
 from daemon.core.markers import markers_in
 from daemon.core.model import (
     Choice,
@@ -22,7 +23,7 @@ from daemon.sandbox.credits import credit_left
 from daemon.sandbox.errors import ApiError
 from daemon.sandbox.model import DELETED
 from tests.actors.history_drawer import Drawer
-from tests.actors.stage import ActorStage
+from tests.actors.history_stage import HistoryStage
 
 TOTALS = ("250.00", "180.00", "100.00", "60.00")
 AMOUNTS = ("100.00", "60.00", "40.00", "25.50")
@@ -43,7 +44,7 @@ NEAR = 3
 class Steps:
     """Everything that can happen on either side; a step that finds nothing to do does nothing."""
 
-    stage: ActorStage
+    stage: HistoryStage
     chance: Random
     drawer: Drawer
     told: list[str] = field(default_factory=list)
@@ -176,7 +177,8 @@ class Steps:
 
     def choose(self) -> str:
         """Press one of the buttons that the issues show; what has changed meanwhile is refused, and that is fine."""
-        offered = sorted({offer for issue in self.stage.rows().issues.values() for offer in _offers(issue)})
+        issues = [issue for issue in self.stage.rows().issues.values() if issue.kind in STANDING_KINDS]
+        offered = sorted({offer for issue in issues for offer in _offers(issue)})
         if not offered:
             return ""
         kind, key, action, records = self.chance.choice(offered)
@@ -184,11 +186,16 @@ class Steps:
             return self._take_freshbooks_version(InvoiceId(int(key)))
         payment_id, choice = PaymentId(key), Choice(action)
         named = self._record_for(payment_id, choice, records)
-        before = self.stage.push(payment_id).generation
-        refused = self.stage.press(payment_id, choice, named)
-        if refused is None:
-            self.drawer.choices[payment_id, before] = choice
-        return f"{payment_id}: {choice} {named or ''} {refused.why if refused else ''}"
+        generation = self.stage.push(payment_id).generation
+
+        def heard(refused: str | None) -> None:
+            if refused is None:
+                self.drawer.choices[payment_id, generation] = choice
+            else:
+                self.told.append(f"... {refused}")
+
+        self.stage.press(payment_id, choice, named, heard)
+        return f"{payment_id}: {choice} {named or ''}"
 
     def _take_freshbooks_version(self, invoice_id: InvoiceId) -> str:
         if self.stage.invoice(invoice_id).is_frozen:
@@ -261,8 +268,7 @@ class Steps:
 
     def _pay(self, invoice_id: int, amount: str) -> None:
         method = self.chance.choice(("card", "ach"))
-        number = len(self.stage.rows().payments) + 1
-        self.stage.pay(InvoiceId(invoice_id), amount, payment_id=f"pay_{number}", method=method)
+        self.stage.pay(InvoiceId(invoice_id), amount, payment_id=f"pay_{self.paid}", method=method)
 
     def _edit_invoice(self, **body: Any) -> str:
         invoice = self._invoice()

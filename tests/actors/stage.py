@@ -1,11 +1,11 @@
 """One or more partners over in-memory rows and the sandbox's books: what the actors' tests act on and look at."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 import anyio
 
@@ -14,10 +14,9 @@ from daemon.actors.limiter import Limiters
 from daemon.actors.root import RootSupervisor
 from daemon.actors.world import World
 from daemon.adapters.freshbooks.callbacks import FreshBooksCallbacks
-from daemon.core.choices import NotOffered, apply_choice
 from daemon.core.errors import AuthorizationLost
 from daemon.core.exchange import Reread
-from daemon.core.invoice_rules import decide_unfreeze, decide_without_read
+from daemon.core.invoice_rules import decide_unfreeze
 from daemon.core.model import (
     AccountId,
     Choice,
@@ -29,7 +28,6 @@ from daemon.core.model import (
     PaymentId,
     PaymentStatus,
     Push,
-    PushState,
     Resource,
     Scope,
 )
@@ -43,6 +41,9 @@ from tests.memory_verify import NoVerification
 from tests.virtual_time import VirtualClock
 
 PARTNER = PartnerId("pt_1")
+Switched = tuple[tuple[str, object], ...]
+"""Switches of the sandbox that are not as usual."""
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -89,16 +90,31 @@ def _fair(_: Any) -> None:
     """Good weather."""
 
 
+def _at_once(method: Coroutine[Any, Any, T]) -> T:
+    """Run a method of the in-memory store, which never waits."""
+    try:
+        method.send(None)
+    except StopIteration as done:
+        value: T = done.value
+        return value
+    raise AssertionError("the store waited")
+
+
 class ActorStage:
     """A root supervisor with partners `pt_1`, `pt_2`, ... whose books have these sizes."""
 
     def __init__(
-        self, *sizes: int, policy: Policy | None = None, before: Weather = _fair, after: Weather = _fair
+        self,
+        *sizes: int,
+        policy: Policy | None = None,
+        before: Weather = _fair,
+        after: Weather = _fair,
+        switches: Switched = (),
     ) -> None:
         self.clock = VirtualClock()
         self.policy = policy or Policy()
         self.store = MemoryStore(self.clock.now)
-        self.sandbox = make_sandbox(self.clock.now, sizes or (0,))
+        self.sandbox = make_sandbox(self.clock.now, sizes or (0,), switches=switches)
         self.caller = DirectCaller.over(self.sandbox, before, after)
         self.notes = Notes()
         self.keys = Keys(self.clock.now)
@@ -219,26 +235,18 @@ class ActorStage:
         self.store.set_status(PartnerId(f"pt_{index + 1}"), payment_id, status)
 
     def press(
-        self, payment_id: PaymentId, choice: Choice, named: FbPaymentId | None = None, index: int = 0
-    ) -> NotOffered | None:
-        """Choose for a payment as a person at the dashboard would; tells why when it is not offered."""
-        store, rows, partner_id = self.store, self.rows(index), PartnerId(f"pt_{index + 1}")
-        own = rows.payments[payment_id].invoice_id or InvoiceId(0)
-        chosen = apply_choice(store._context(rows, own), payment_id, choice, named)
-        if isinstance(chosen, NotOffered):
-            return chosen
-        changed = chosen.changed
-        if changed.state not in {PushState.SENDING, PushState.UNCERTAIN, PushState.DONE}:
-            # Whoever is about to send it from what was so a moment ago loses the claim.
-            rows.claims.pop(payment_id, None)
-            changed = replace(changed, fence=changed.fence + 1, deadline_at=None)
-        for push in (changed, chosen.opened):
-            if push is not None:
-                rows.pushes[push.payment_id, push.generation] = push
-        store._decide(rows, own, decide_without_read)
-        for kind in ("push", "reread"):
-            store.notify(partner_id, kind)
-        return None
+        self,
+        payment_id: PaymentId,
+        choice: Choice,
+        named: FbPaymentId | None = None,
+        heard: Callable[[str | None], None] = lambda _: None,
+        index: int = 0,
+    ) -> None:
+        """Choose for a payment as a person at the dashboard would; `heard` is told why when it is not offered."""
+        partner_id = PartnerId(f"pt_{index + 1}")
+        refused = _at_once(self.store.choose(self.scope(index), payment_id, choice, named, "a person"))
+        self.store.notify(partner_id, "reread")
+        heard(refused.why if refused else None)
 
     def take_freshbooks_version(self, invoice_id: InvoiceId, index: int = 0) -> None:
         """Let a paid invoice follow FreshBooks again, by a person's wish."""

@@ -1,0 +1,49 @@
+"""What a random history needs of the stage it plays on: in memory and virtual time, or on the real adapters."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Protocol
+
+from daemon.core.model import Choice, FbPaymentId, InvoiceId, PaymentId, PaymentStatus, Push, Resource
+
+
+class Clock(Protocol):
+    def now(self) -> datetime: ...
+
+
+class HistoryStage(Protocol):
+    """One partner. What the platform and people do may take effect a little later; `rows` are as last looked at."""
+
+    @property
+    def clock(self) -> Clock: ...
+
+    @property
+    def root(self) -> Any: ...
+
+    def account(self) -> Any:
+        """The sandbox's account, with its books."""
+        ...
+
+    def rows(self) -> Any: ...
+
+    def invoice(self, invoice_id: InvoiceId) -> Any: ...
+
+    def push(self, payment_id: PaymentId) -> Push: ...
+
+    def bill(self, amount: str, *, status: int) -> InvoiceId: ...
+
+    def book(self, operation: str, key: int | None, body: dict[str, Any]) -> Any: ...
+
+    def pay(self, invoice_id: InvoiceId, amount: str, *, payment_id: str, method: str) -> PaymentId: ...
+
+    def move(self, payment_id: PaymentId, status: PaymentStatus) -> None: ...
+
+    def touch(self, *, sync_asked_at: datetime) -> None: ...
+
+    def press(
+        self, payment_id: PaymentId, choice: Choice, named: FbPaymentId | None, heard: Callable[[str | None], None]
+    ) -> None: ...
+
+    def take_freshbooks_version(self, invoice_id: InvoiceId) -> None: ...
+
+    def ring(self, resource: Resource, key: int, due_at: datetime) -> None: ...
