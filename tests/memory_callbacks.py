@@ -16,6 +16,8 @@ class Rows(Protocol):
 
     def notify(self, partner_id: PartnerId, kind: str) -> None: ...
 
+    async def is_asked(self, scope: Scope, reread: Reread) -> bool: ...
+
     async def ask_reread(self, scope: Scope, rereads: Sequence[Reread]) -> None: ...
 
 
@@ -74,6 +76,8 @@ class MemoryCallbacks:
     async def deleted(self, scope: Scope, callback: FbCallback) -> None:
         self.audited.append(f"deleted {callback.event}")
 
-    async def ring(self, scope: Scope, reread: Reread) -> None:
+    async def ring(self, scope: Scope, reread: Reread) -> bool:
+        waiting = await self._rows.is_asked(scope, reread)
         await self._rows.ask_reread(scope, [reread])
         self._rows.notify(scope.partner_id, "reread")
+        return not waiting

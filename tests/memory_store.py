@@ -227,6 +227,9 @@ class MemoryStore(MemoryEntries):
         for reread in rereads:
             self._ask(self.books[scope.partner_id], reread)
 
+    async def is_asked(self, scope: Scope, reread: Reread) -> bool:
+        return (reread.resource, reread.id) in self.books[scope.partner_id].rereads
+
     async def finish_reread(self, scope: Scope, reread: Reread) -> None:
         self.fail("finish_reread")
         rereads = self.books[scope.partner_id].rereads

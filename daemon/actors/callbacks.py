@@ -91,8 +91,8 @@ class CallbackStore(Protocol):
         """Audit that FreshBooks rings no more for an event."""
         ...
 
-    async def ring(self, scope: Scope, reread: Reread) -> None:
-        """Ask for one object to be read again, and wake the supervisor."""
+    async def ring(self, scope: Scope, reread: Reread) -> bool:
+        """Ask for one object to be read again, and wake the supervisor; tell whether it was not waiting already."""
         ...
 
 
@@ -182,8 +182,9 @@ class Doorbell:
             return Heard.UNKNOWN
         resource, number = rung
         due_at = self.clock.now() + DEBOUNCE
-        await self.store.ring(scope, Reread(resource=resource, id=number, reason="webhook", due_at=due_at))
-        return Heard.RANG
+        # A delivery has neither a number nor a time, so one that is replayed can only be folded into what it asks for.
+        fresh = await self.store.ring(scope, Reread(resource=resource, id=number, reason="webhook", due_at=due_at))
+        return Heard.RANG if fresh else Heard.REPEATED
 
     async def _trusted(self, scope: Scope) -> list[str]:
         rows = [row for row in await self.store.verifiers(scope) if row.trusted]

@@ -54,6 +54,8 @@ class Heard(enum.StrEnum):
     """What became of a delivery: the label under which it is counted."""
 
     RANG = "rang"
+    REPEATED = "repeated"
+    """Signed, and its object is already waiting to be read again: a repeat, or one more change of it."""
     HANDSHAKE = "handshake"
     FORGED = "forged"
     MALFORMED = "malformed"

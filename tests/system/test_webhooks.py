@@ -7,10 +7,12 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from daemon.core.callbacks import EVENTS
+from daemon.actors.callbacks import FIELD
+from daemon.adapters.crypto import KeyRing
+from daemon.core.callbacks import EVENTS, Ring, signature_of
 from tests.polling import eventually
 from tests.system.books import Books, Partner, opened_books
-from tests.system.program import Program, running
+from tests.system.program import ENCRYPTION_KEY, Program, running
 from tests.system.test_demo import free_ports
 
 pytestmark = pytest.mark.timeout(120)
@@ -101,3 +103,32 @@ async def test_forged_oversized_and_malformed_deliveries_are_refused_and_counted
             assert trusted == len(EVENTS)
             rereads = await books.database.fetchval("SELECT count(*) FROM sync.reread WHERE id = 1")
             assert rereads == 0
+
+
+async def test_a_replayed_delivery_asks_for_one_read_and_is_counted_apart(database: str, tmp_path: Path) -> None:
+    (port,) = free_ports(1)
+    async with opened_books(database, webhooks=True) as books, aiohttp.ClientSession() as http:
+        partner = await books.add(5)
+        async with running(tmp_path, settings(books, port)) as program:
+            await eventually(lambda: books.is_connected(partner), within_s=60)
+            await eventually(partial(_ringing, books, partner), within_s=60)
+            sealed = await books.database.fetchval("SELECT verifier FROM sync.callback LIMIT 1")
+            verifier = KeyRing.from_base64({"k1": ENCRYPTION_KEY}).decrypt(
+                sealed, partner_id=partner.partner_id, field=FIELD
+            )
+            fields = (("name", "invoice.update"), ("object_id", "424242"), ("account_id", partner.account_id))
+            signature = signature_of(Ring(fields=fields), verifier)
+            url = f"http://127.0.0.1:{port}/webhooks/freshbooks/{partner.partner_id}"
+            replays = 20
+            # The lane rests, so that nothing is read between the first delivery and the last replay of it.
+            await books.database.execute("UPDATE sync.connection SET paused = true")
+            await books.database.execute("SELECT pg_notify('syncd_wake', $1)", f"{partner.partner_id}:connection")
+            for _ in range(1 + replays):
+                async with http.post(url, data=dict(fields), headers={"X-FreshBooks-Hmac-SHA256": signature}) as answer:
+                    assert answer.status == 200
+            assert await _outcomes(program, "rang") >= 1
+            assert await _outcomes(program, "repeated") == replays
+            assert await books.database.fetchval("SELECT count(*) FROM sync.reread WHERE id = 424242") == 1
+            changed = dict(fields) | {"object_id": "1"}
+            async with http.post(url, data=changed, headers={"X-FreshBooks-Hmac-SHA256": signature}) as answer:
+                assert answer.status == 401

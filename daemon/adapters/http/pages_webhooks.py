@@ -14,6 +14,7 @@ FIELDS_MAX = 20
 SIGNATURE = "X-FreshBooks-Hmac-SHA256"
 _ANSWERS = {
     Heard.RANG: 200,
+    Heard.REPEATED: 200,
     Heard.HANDSHAKE: 200,
     Heard.UNKNOWN: 404,
     Heard.FORGED: 401,

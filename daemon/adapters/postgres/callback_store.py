@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from daemon.adapters.postgres import queries
 from daemon.adapters.postgres.pool import Source
 from daemon.adapters.postgres.push_changes import OURSELVES, audit, notify
-from daemon.adapters.postgres.reread_queue import queue
+from daemon.adapters.postgres.reread_queue import is_queued, queue
 from daemon.core.callbacks import FbCallback, SealedVerifier
 from daemon.core.exchange import Reread
 from daemon.core.model import PartnerId, Scope
@@ -85,11 +85,13 @@ class CallbackStore:
                 after={"event": callback.event, "uri": callback.uri},
             )
 
-    async def ring(self, scope: Scope, reread: Reread) -> None:
-        """Ask for one object to be read again, and wake the supervisor."""
+    async def ring(self, scope: Scope, reread: Reread) -> bool:
+        """Ask for one object to be read again, and wake the supervisor; tell whether it was not waiting already."""
         async with self._source.transaction() as connection:
+            waiting = await is_queued(connection, scope, reread)
             await queue(connection, scope, [reread])
             await notify(connection, scope.partner_id, "reread")
+        return not waiting
 
 
 def _key(scope: Scope) -> tuple[PartnerId, str]:

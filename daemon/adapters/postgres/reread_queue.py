@@ -82,6 +82,13 @@ async def queue(connection: Conn, scope: Scope, rereads: Sequence[Reread]) -> No
     )
 
 
+async def is_queued(connection: Conn, scope: Scope, reread: Reread) -> bool:
+    """Whether the object is waiting to be read already."""
+    resource = reread.resource.value
+    waiting = await connection.fetchval(_SQL["is_queued"], scope.partner_id, scope.account_id, resource, reread.id)
+    return waiting is not None
+
+
 async def queue_invoices(connection: Conn, scope: Scope, invoice_ids: Sequence[InvoiceId], reason: str) -> None:
     """Queue snapshots of invoices, due at once, and wake the supervisor: the decision may come from its push lane."""
     if invoice_ids:

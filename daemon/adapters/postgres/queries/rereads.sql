@@ -18,6 +18,9 @@ ON CONFLICT (partner_id, account_id, resource, id) DO UPDATE
     SET due_at = least(r.due_at, excluded.due_at), asked = r.asked + 1,
         reason = CASE r.reason WHEN 'platform' THEN excluded.reason ELSE r.reason END
 
+-- name: is_queued
+SELECT 1 FROM sync.reread WHERE partner_id = $1 AND account_id = $2 AND resource = $3 AND id = $4
+
 -- name: ask_invoices
 INSERT INTO sync.reread AS r (partner_id, account_id, resource, id, reason, due_at)
 SELECT $1, $2, 'invoices', n.id, $4, sync.at_once()
