@@ -82,6 +82,10 @@ class History:
             self.drawer.look()
             group.cancel_scope.cancel()
 
+    def faults(self) -> list[str]:
+        """List everything that is not as the books and the cash say."""
+        return list(faults_of(self.stage, self.drawer))
+
 
 def play(seed: int, switches: Switched = ()) -> list[str]:
     """Run one history; give its faults, and how it went when there are any. What is raised names the seed."""
@@ -89,7 +93,7 @@ def play(seed: int, switches: Switched = ()) -> list[str]:
     async def run() -> list[str]:
         history = History(seed, switches)
         await history.run()
-        faults = list(faults_of(history.stage, history.drawer))
+        faults = history.faults()
         return [*faults, "", *history.steps.told] if faults else []
 
     try:
