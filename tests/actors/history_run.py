@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from random import Random
+from typing import Any
 
 import anyio
 
@@ -85,6 +86,10 @@ class History:
     def faults(self) -> list[str]:
         """List everything that is not as the books and the cash say."""
         return list(faults_of(self.stage, self.drawer))
+
+    @property
+    def _books(self) -> Any:
+        return self.stage.account().books
 
 
 def play(seed: int, switches: Switched = ()) -> list[str]:
