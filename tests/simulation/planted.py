@@ -40,22 +40,15 @@ def blind_retry(patch: pytest.MonkeyPatch) -> None:
 
 
 def early_cursor(patch: pytest.MonkeyPatch) -> None:
-    """The cursor moves over a page that never came."""
+    """The cursor moves over a page that is still on its way."""
+    once = pull._advanced
 
-    async def fetch(line: Any, priority: Any, wanted: Any) -> Any:
-        pages: list[Any] = []
-        for want in wanted:
-            try:
-                pages.append(
-                    await line(priority, lambda fb, want=want: fb.list_page(want.listing, want.page, want.size))
-                )
-            except FreshBooksUnavailable:
-                if not pages:
-                    raise
-                pages.append(replace(pages[0], page=want.page, items=()))
-        return pages
+    def advanced(cursor: Any, pages: Any, changed: int) -> Any:
+        last = pages[-1]
+        ahead = [replace(last, page=last.page + 1, items=())] if last.page < last.pages else []
+        return once(cursor, [*pages, *ahead], changed)
 
-    patch.setattr(pull, "_fetch", fetch)
+    patch.setattr(pull, "_advanced", advanced)
 
 
 def unfrozen_invoice(patch: pytest.MonkeyPatch) -> None:
