@@ -117,7 +117,7 @@ def _recognised(link: Link, push: Push, seen: Seen) -> Push:
     ):
         return push
     # Given up as never sent, yet it stands and its money is held: nothing is left to be sent.
-    live = {row.fb_payment_id for row in seen.rows if row.payment_id == link.payment.id and row.amount > ZERO}
+    live = {row.fb_payment_id for row in seen.rows if row.payment_id == link.payment.id and row.is_live}
     record = next((record for record in seen.records if record.id in live), None)
     if record is None:
         return push
@@ -137,7 +137,7 @@ def _given_up(link: Link, push: Push) -> Push:
 def _revert_reason(link: Link, before: Iterable[Applied]) -> Reason:
     # Only a record that stood until the charge-back may come back by itself: one deleted earlier is a person's choice
     # (P8).
-    stood = any(row.payment_id == link.payment.id and row.amount > ZERO for row in before)
+    stood = any(row.payment_id == link.payment.id and row.is_live for row in before)
     if link.payment.status is PaymentStatus.CHARGEBACK and stood:
         return Reason.CHARGEBACK_REVERTED
     return Reason.FAILURE_REVERTED
@@ -150,7 +150,7 @@ def _is_won_back(link: Link, push: Push, rows: Iterable[Applied]) -> bool:
 
 def is_live_anywhere(link: Link, rows: Iterable[Applied]) -> bool:
     """Tell whether any snapshot shows a record of this payment live, here or on another invoice."""
-    here = any(row.payment_id == link.payment.id and row.amount > ZERO for row in rows)
+    here = any(row.payment_id == link.payment.id and row.is_live for row in rows)
     return here or any(other.amount > ZERO for other in link.elsewhere)
 
 

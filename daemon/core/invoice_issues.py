@@ -123,7 +123,7 @@ def _is_unreverted(link: Link) -> bool:
 
 
 def _live_records(share: Share) -> tuple[FbPaymentId, ...]:
-    here = (row.fb_payment_id for row in share.rows if row.amount > ZERO or row.is_all_credit)
+    here = (row.fb_payment_id for row in share.rows if row.is_live)
     return tuple(sorted({*here, *(other.fb_payment_id for other in share.link.elsewhere if other.amount > ZERO)}))
 
 

@@ -136,7 +136,7 @@ def _standing(payment: Payment, push: Push, snapshot: Snapshot, context: Invoice
             return None
         return Adopt(fb_payment_id=named.id, amount=min(named.amount, payment.amount))
     rows = attribute(snapshot.payments, context.links, snapshot.invoice.id)
-    live = {row.fb_payment_id for row in rows if row.payment_id == payment.id and row.amount > ZERO}
+    live = {row.fb_payment_id for row in rows if row.payment_id == payment.id and row.is_live}
     mine = [fb for fb in free if fb.id in live or (payment.id, push.generation) in markers_in(fb.note)]
     # One of this very generation that is deleted by now was posted all the same: what then is a person's choice (P8).
     best = min(mine, key=lambda fb: (fb.id not in live, fb.id), default=None)

@@ -16,7 +16,7 @@ from daemon.core.errors import (
 )
 from tests.virtual_time import VirtualLoop
 
-CALLS_MAX = 6_000
+CALLS_MAX = 20_000
 STORE_STEPS_MAX = 60_000
 SPINS_MAX = 400_000
 STORE_FAILS = frozenset(

@@ -218,3 +218,22 @@ def test_twins_of_one_marker_are_found_and_do_not_lower_what_is_due_twice() -> N
     told.books.delete(twin)
     told.read()
     expect(told, 140)
+
+
+def test_a_charge_back_that_is_won_finds_its_record_although_all_of_it_became_a_credit() -> None:
+    told = story(100)
+    told.books.type_payment(100)
+    told.pay("A", 40)
+    told.settle()
+    stands(told, "A", PushState.NEEDS_PERSON, Reason.ALREADY_PAID)
+    told.choose("A", Choice.POST_ANYWAY)
+    told.settle()
+    assert told.push("A").recorded_amount == 0
+    told.status("A", PaymentStatus.CHARGEBACK)
+    told.read()
+    stands(told, "A", PushState.DONE)
+    assert IssueKind.REVERT_FAILED_PAYMENT in told.kinds()
+    told.status("A", PaymentStatus.SUCCEEDED)
+    told.read()
+    stands(told, "A", PushState.DONE)
+    assert len(told.books.records) == 2

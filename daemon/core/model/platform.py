@@ -168,6 +168,11 @@ class Applied:
     currency: str
     is_all_credit: bool = False
 
+    @property
+    def is_live(self) -> bool:
+        """Whether the record stands on the invoice, whatever FreshBooks applied of it."""
+        return self.amount > 0 or self.is_all_credit
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppliedElsewhere:
