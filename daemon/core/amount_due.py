@@ -56,6 +56,8 @@ class Share:
 
 def shares_of(links: Sequence[Link], rows: Iterable[Applied], invoice_id: InvoiceId) -> tuple[Share, ...]:
     """Give each linked payment its part in the amount due of this invoice."""
+    if not links:
+        return ()
     owned: dict[PaymentId, list[Applied]] = {}
     for row in rows:
         owned.setdefault(row.payment_id, []).append(row)

@@ -75,7 +75,6 @@ class Rows:
 
 _UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 _head_decoder = msgspec.json.Decoder(_Head, strict=False)
-_heads_decoder = msgspec.json.Decoder(list[_Head], strict=False)
 _clients_decoder = msgspec.json.Decoder(Accounting[_Clients], strict=False)
 _invoices_decoder = msgspec.json.Decoder(Accounting[_Invoices], strict=False)
 _payments_decoder = msgspec.json.Decoder(Accounting[_Payments], strict=False)
@@ -97,27 +96,19 @@ def params_of(listing: Pass, page: int, page_size: int) -> list[tuple[str, str]]
 def split(resource: Resource, answer: Answer) -> Rows:
     """Split a page into raw items with fingerprints; an item without a readable id gets a negative one of its own."""
     page, raws = _page_of(resource, answer)
-    rows = [bytes(raw) for raw in raws]
-    heads = _heads(rows)
-    items = []
-    for raw, head in zip(rows, heads, strict=True):
-        mark = fingerprint(raw)
+    items, heads = [], []
+    for raw in map(bytes, raws):
+        mark, head = fingerprint(raw), _head(raw)
         items.append(RawItem(id=-mark if head is None else head.id, fingerprint=mark, raw=raw))
+        if head is not None:
+            heads.append(head)
     return Rows(
         page=page.page,
         pages=page.pages,
         total=page.total,
         items=tuple(items),
-        heads=tuple([head for head in heads if head is not None]),
+        heads=tuple(heads),
     )
-
-
-def _heads(rows: Sequence[bytes]) -> Sequence[_Head | None]:
-    """Read the heads of a page's rows at once, or one by one where one of them cannot be read."""
-    try:
-        return _heads_decoder.decode(b"[" + b",".join(rows) + b"]")
-    except _UNREADABLE:
-        return [_head(row) for row in rows]
 
 
 def _head(row: bytes) -> _Head | None:
