@@ -120,7 +120,7 @@ def _at(call: dict[str, Any]) -> datetime:
 
 
 def _p99(values: list[float]) -> float:
-    return quantiles(values, n=100, method="inclusive")[98]
+    return quantiles(values, n=100, method="inclusive")[98] if len(values) > 1 else values[0]
 
 
 async def _pushed(stand: Stand, partners: int, payments: int, in_flight: int) -> list[float]:
