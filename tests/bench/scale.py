@@ -30,11 +30,11 @@ FULL: Final = Scale(
 )
 QUICK: Final = Scale(
     name="quick",
-    invoices=10_000,
+    invoices=6_000,
     rounds=3,
     slow_rounds=1,
     rereads_by_peers=False,
-    clock_rate=3.0,
+    clock_rate=6.0,
     budget_invoices=4_000,
     rings=20,
 )
