@@ -82,7 +82,7 @@ async def scene(stand: Stand, invoices: int, sync: str, rate: str, *options: str
         async with running(place, text) as program:
             made = Scene(books=books, partner=partner, program=program, clock=SystemClock())
             await eventually(made.is_rung, within_s=PATIENCE_S)
-            # Not before: a handshake at once would overtake the registration it belongs to, and be asked for anew later.
+            # Not before: a handshake at once would overtake the registration it belongs to, and be asked for anew.
             await books.control("PUT", "switches", {"webhook_delay_s": 0.0})
             yield made
 
