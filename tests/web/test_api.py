@@ -195,6 +195,8 @@ WRONG: list[tuple[str, str, dict[str, Any], int, str | None]] = [
     ("POST", "/issues/1/actions", {"body": []}, 422, "body"),
     ("POST", "/issues/1/actions", {"body": {}}, 422, "action"),
     ("POST", "/issues/1/actions", {"body": {"action": "still_owes", "more": 1}}, 422, "more"),
+    ("PATCH", "/connection/options", {"body": {"everything": True}}, 422, "everything"),
+    ("PATCH", "/connection/options", {"body": {"pdf_invoices": 0}}, 422, "pdf_invoices"),
     ("PUT", "/connection/accounts", {"body": {"payments": "", "deposits": "acc-bank"}}, 422, "payments"),
 ]
 
@@ -257,6 +259,25 @@ async def test_sync_now_is_asked_for_and_a_connection_that_is_none_is_said(api: 
     await api.books.execute("UPDATE sync.connection SET status = 'not_connected', account_id = NULL")
     assert (await api.post("/connection/sync")).status == 409
     assert (await api.get("/connection/accounts")).status == 409
+
+
+async def test_options_are_switched_one_by_one_and_those_left_out_stay(api: ApiSite) -> None:
+    path = "/connection/options"
+    switched = await api.call("PATCH", path, {"mirror_invoices": True, "pdf_invoices": True})
+    assert switched.status == 200
+    again = await api.call("PATCH", path, {"pdf_invoices": False})
+    options = {"mirror_invoices": True, "pdf_invoices": False}
+    assert again.json["options"].items() >= options.items()
+    assert (await api.get("/connection")).json["options"] == again.json["options"]
+    assert (await api.call("PATCH", path, {})).json["options"] == again.json["options"]
+    rows = await api.books.fetch("SELECT who, what FROM sync.audit WHERE what LIKE 'switched%' ORDER BY audit_id")
+    assert [tuple(row) for row in rows] == [
+        ("platform", "switched on the option mirror_invoices"),
+        ("platform", "switched on the option pdf_invoices"),
+        ("platform", "switched off the option pdf_invoices"),
+    ]
+    await api.books.execute("UPDATE sync.connection SET status = 'not_connected', account_id = NULL")
+    assert (await api.call("PATCH", path, {"pdf_invoices": True})).status == 409
 
 
 async def test_a_comparison_is_asked_for_once_at_a_time(api: ApiSite) -> None:

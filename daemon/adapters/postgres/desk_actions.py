@@ -78,7 +78,7 @@ class DeskActions(DeskActivity):
 
     async def set_option(self, partner_id: PartnerId, option: Option, who: str, *, on: bool) -> bool:
         """Switch an option on or off, audited; False when there is no connection (O1-O4)."""
-        async with self._source.transaction() as connection:
+        async with self._source.writing(partner_id) as connection:
             before = await connection.fetchval(_CONNECTIONS["options"], partner_id)
             if before is None:
                 return False

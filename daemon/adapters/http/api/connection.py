@@ -1,4 +1,4 @@
-"""Operations on the connection: status, Sync now, Set Up Accounts, disconnect, and a link for the partner's browser."""
+"""Operations on the connection: status, options, Sync now, accounts, disconnect, and a link for a browser."""
 
 from datetime import timedelta
 
@@ -13,6 +13,7 @@ from daemon.adapters.http.api.shapes_connection import (
     Connection,
     DashboardLink,
     LedgerAccountOut,
+    OptionsIn,
 )
 from daemon.adapters.http.links import sign_link
 from daemon.core.consent import AccountsRefused
@@ -27,10 +28,23 @@ _NOT_CONNECTED = "FreshBooks is not connected: send the partner a dashboard link
 @operations.add("GET", "/connection", Scope.CONNECTION_READ, {200: Connection}, refusals=frozenset({404}))
 async def get_connection(call: Call[NoInput, NoInput]) -> Reply:
     """Read how the connection to FreshBooks stands, with progress and counts."""
-    module = await call.api.desk.module(call.partner_id)
-    if module is None:
-        raise Problem(404, _NO_PARTNER)
-    return Reply(body=Connection.of(module))
+    return Reply(body=await _read(call))
+
+
+@operations.add(
+    "PATCH",
+    "/connection/options",
+    Scope.CONNECTION_WRITE,
+    {200: Connection},
+    body=OptionsIn,
+    refusals=frozenset({404, 409}),
+)
+async def set_options(call: Call[NoInput, OptionsIn]) -> Reply:
+    """Switch options on or off; those that are left out stay as they are."""
+    for option, on in call.body.switches().items():
+        if not await call.api.desk.set_option(call.partner_id, option, call.caller.who, on=on):
+            raise Problem(409, _NOT_CONNECTED)
+    return Reply(body=await _read(call))
 
 
 @operations.add("DELETE", "/connection", Scope.CONNECTION_WRITE, {202: Accepted}, refusals=frozenset({409}))
@@ -116,6 +130,13 @@ async def create_undeposited_funds(call: Call[NoInput, NoInput]) -> Reply:
         )
     except FRESHBOOKS_ERRORS as error:
         raise of_freshbooks(error) from error
+
+
+async def _read(call: Call[NoInput, NoInput] | Call[NoInput, OptionsIn]) -> Connection:
+    module = await call.api.desk.module(call.partner_id)
+    if module is None:
+        raise Problem(404, _NO_PARTNER)
+    return Connection.of(module)
 
 
 async def _require_connected(call: Call[NoInput, NoInput] | Call[NoInput, AccountChoiceIn]) -> None:

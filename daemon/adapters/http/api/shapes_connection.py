@@ -3,12 +3,13 @@
 from datetime import datetime
 from typing import Self
 
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from daemon.adapters.http.api.messages import Input, Output
 from daemon.core.consent import AccountChoice, AccountOptions
 from daemon.core.desk import Counts, FeedProgress, Module
 from daemon.core.model import LedgerAccount
+from daemon.core.options import Option
 
 
 class Feed(Output):
@@ -122,6 +123,23 @@ class Connection(Output):
         )
 
 
+class OptionsIn(Input):
+    """The options to switch; what is left out stays as it is (O1-O4)."""
+
+    mirror_invoices: StrictBool | None = Field(
+        default=None, description="Archive here what FreshBooks archives or deletes."
+    )
+    mirror_customers: StrictBool | None = Field(default=None, description="The same for customers.")
+    delete_payments: StrictBool | None = Field(
+        default=None, description="Take a payment back on one side when it is deleted on the other."
+    )
+    pdf_invoices: StrictBool | None = Field(default=None, description="Fetch invoices' PDFs from FreshBooks on demand.")
+
+    def switches(self) -> dict[Option, bool]:
+        """Tell which are to be switched, and how."""
+        return {Option(name): on for name, on in self.model_dump(exclude_none=True).items()}
+
+
 class Accepted(Output):
     """What was asked for is noted and happens in a moment."""
 
@@ -159,7 +177,7 @@ class AccountChoiceIn(Input):
     deposits: str = Field(min_length=1, max_length=200, description="The bank account where payouts arrive.")
     fees: str | None = Field(default=None, max_length=200, description="Takes processing fees.")
     platform_invoices: str | None = Field(default=None, max_length=200)
-    record_deposits: bool = Field(default=False, description="Whether payouts are recorded as deposits.")
+    record_deposits: StrictBool = Field(default=False, description="Whether payouts are recorded as deposits.")
 
     def choice(self) -> AccountChoice:
         """Hand it on in the core's words."""
