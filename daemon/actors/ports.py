@@ -165,6 +165,10 @@ class Telemetry(Protocol):
         """Show the initial sync's progress."""
         ...
 
+    def run_noted(self, partner_id: PartnerId) -> None:
+        """Tell that the beginning or end of a feed's run is stored."""
+        ...
+
     def push_finished(self, partner_id: PartnerId, outcome: str, seconds_since_initiation: float) -> None:
         """Count what became of a push and how long the payment waited."""
         ...

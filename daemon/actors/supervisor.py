@@ -44,7 +44,7 @@ from daemon.core.errors import (
 from daemon.core.model import PartnerId, Scope
 from daemon.core.policy import Policy
 from daemon.core.schedule import lane_of, wake_at
-from daemon.core.state import Connected, Connection, Lane, NotConnected, Pending, State
+from daemon.core.state import Connection, Lane, NotConnected, State, shown
 from daemon.core.transition import restore, transition
 
 T = TypeVar("T")
@@ -195,8 +195,8 @@ class Supervisor:
     def _change(self, state: State) -> None:
         """Move to the next state: the one line where a supervisor's state changes."""
         before, self._state = self._state, state
-        if _shown(before) != _shown(state):
-            status, parked = _shown(state)
+        if shown(before) != shown(state):
+            status, parked = shown(state)
             self._world.telemetry.state_changed(self.partner_id, status, parked=parked)
 
     # ---- effects -----------------------------------------------------------------------------------------------------
@@ -253,6 +253,7 @@ class Supervisor:
             case StoreCursor(scope=scope, cursor=cursor):
                 kept = self._policy.pull.history_kept
                 await self._durably(lambda: _store_cursor(self._world, scope, cursor, kept))
+                self._world.telemetry.run_noted(scope.partner_id)
             case MarkConnected(scope=scope, at=at):
                 await self._durably(lambda: store.mark_connected(scope, at))
             case Park(scope=scope, reason=reason, at=at):
@@ -278,19 +279,6 @@ class Supervisor:
 async def _store_cursor(world: World, scope: Scope, cursor: Cursor, kept: timedelta) -> None:
     await world.store.save_cursor(scope, cursor)
     await world.store.finish_run(scope, cursor.feed, cursor, "complete", kept=kept)
-
-
-def _shown(state: State) -> tuple[str, bool]:
-    """What the outside sees of a state: the product's word, and whether a reconnect is needed."""
-    match state:
-        case NotConnected():
-            return "not_connected", False
-        case Pending():
-            return "pending", state.parked is not None
-        case Connected():
-            return "connected", state.parked is not None
-        case _:
-            assert_never(state)
 
 
 _LANE_OF: dict[type[LaneEffect], Lane] = {

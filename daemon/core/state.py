@@ -3,6 +3,7 @@
 import enum
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import assert_never
 
 from daemon.core.backfill import Cursor, Feed
 from daemon.core.model import PartnerId, Scope
@@ -134,3 +135,16 @@ def cursor_of(state: Syncing, feed: Feed) -> Cursor:
 def is_leaving(state: Syncing) -> bool:
     """Tell whether the stored connection ended or moved to another account, and only effects in flight are awaited."""
     return state.connection.scope != state.scope or state.connection.status is ConnectionStatus.NOT_CONNECTED
+
+
+def shown(state: State) -> tuple[str, bool]:
+    """What the outside sees of a state: the product's word, and whether a reconnect is needed."""
+    match state:
+        case NotConnected():
+            return "not_connected", False
+        case Pending():
+            return "pending", state.parked is not None
+        case Connected():
+            return "connected", state.parked is not None
+        case _:
+            assert_never(state)

@@ -52,6 +52,16 @@ def once(wanted: Callable[[Call], bool], error: Exception) -> Callable[[Call], N
     return break_it
 
 
+# ---- open pages -----------------------------------------------------------------------------------------------------
+
+
+async def test_a_run_that_finds_nothing_is_told_to_open_pages_too_once_it_is_stored() -> None:
+    async with connected(3) as stage:
+        told, pages = len(stage.notes.named("run_noted")), len(stage.notes.named("page_stored"))
+        await stage.until(lambda: len(stage.notes.named("run_noted")) >= told + 4)
+        assert not any(changed for *_, changed in stage.notes.named("page_stored")[pages:])
+
+
 # ---- connect ---------------------------------------------------------------------------------------------------------
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import subprocess
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from daemon.actors.ports import Telemetry
 from daemon.adapters.metrics import Metrics, StructlogTelemetry, measure_requests, trace_freshbooks
+from daemon.core.desk import Topic
 from daemon.core.effects import LaneEffect
 from daemon.core.fleet import FleetRow
 from daemon.core.model import IssueKind, PartnerId
@@ -236,24 +237,43 @@ def test_the_first_failure_warns_and_its_repeats_do_not(
 @pytest.mark.parametrize(
     ("tell", "changes"),
     [
-        (lambda telemetry: telemetry.state_changed(ACME, "pending", parked=False), True),
-        (lambda telemetry: telemetry.progress(ACME, 3), True),
-        (lambda telemetry: telemetry.page_stored(ACME, "invoices", 100, 1), True),
-        (lambda telemetry: telemetry.page_stored(ACME, "invoices", 100, 0), False),
-        (lambda telemetry: telemetry.push_finished(ACME, "recorded", 1.0), True),
-        (lambda telemetry: telemetry.effect_finished(ACME, "PushNext", "Pushed", 0.1), True),
-        (lambda telemetry: telemetry.effect_finished(ACME, "PullPages", "PagesStored", 0.1), False),
-        (lambda telemetry: telemetry.call_failed(ACME, "pull", "x", 1, 1.0), False),
+        (lambda telemetry: telemetry.state_changed(ACME, "pending", parked=False), Topic),
+        (lambda telemetry: telemetry.progress(ACME, 3), {Topic.CONNECTION}),
+        (lambda telemetry: telemetry.run_noted(ACME), {Topic.CONNECTION, Topic.ISSUES}),
+        (lambda telemetry: telemetry.verified(ACME, "equal", 0), {Topic.CONNECTION, Topic.ISSUES}),
+        (lambda telemetry: telemetry.page_stored(ACME, "invoices", 100, 1), Topic),
+        (lambda telemetry: telemetry.page_stored(ACME, "customers", 100, 1), {Topic.CONNECTION, Topic.INVOICES}),
+        (lambda telemetry: telemetry.page_stored(ACME, "invoices", 100, 0), ()),
+        (lambda telemetry: telemetry.push_finished(ACME, "recorded", 1.0), Topic),
+        (lambda telemetry: telemetry.effect_finished(ACME, "PushNext", "Pushed", 0.1), Topic),
+        (lambda telemetry: telemetry.effect_finished(ACME, "PullPages", "PagesStored", 0.1), ()),
+        (lambda telemetry: telemetry.call_failed(ACME, "pull", "x", 1, 1.0), ()),
     ],
-    ids=["state", "progress", "changed page", "unchanged page", "recorded", "push", "pull", "failure"],
+    ids=[
+        "state",
+        "progress",
+        "run",
+        "verified",
+        "changed page",
+        "customers",
+        "unchanged page",
+        "recorded",
+        "push",
+        "pull",
+        "failure",
+    ],
 )
 def test_open_pages_hear_of_what_changed(
-    tell: Callable[[Telemetry], None], changes: bool, metrics: Metrics, logged: list[dict[str, object]]
+    tell: Callable[[Telemetry], None], changes: Collection[Topic], metrics: Metrics, logged: list[dict[str, object]]
 ) -> None:
     del logged
-    heard: list[PartnerId] = []
-    tell(StructlogTelemetry(metrics, structlog.get_logger("daemon"), heard.append))
-    assert heard == ([ACME] if changes else [])
+    heard: list[tuple[PartnerId, frozenset[Topic]]] = []
+
+    def hear(partner_id: PartnerId, topics: frozenset[Topic]) -> None:
+        heard.append((partner_id, topics))
+
+    tell(StructlogTelemetry(metrics, structlog.get_logger("daemon"), hear))
+    assert heard == ([(ACME, frozenset(changes))] if changes else [])
 
 
 def test_an_unforeseen_lane_makes_no_series_of_its_own(metrics: Metrics, telemetry: Telemetry) -> None:

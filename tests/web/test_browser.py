@@ -4,7 +4,7 @@ import pytest
 from aiohttp import web
 from playwright.async_api import Browser, expect
 
-from daemon.adapters.http.sse import Topic
+from daemon.core.desk import Topic
 from daemon.core.model import PaymentId, PushState, Reason
 from tests.polling import eventually
 from tests.requirements import needs_chromium

@@ -1,7 +1,8 @@
 import anyio
 import pytest
 
-from daemon.adapters.http.sse import STREAMS_PER_PARTNER_MAX, Hub, HubFull, Topic
+from daemon.adapters.http.sse import STREAMS_PER_PARTNER_MAX, Hub, HubFull
+from daemon.core.desk import Topic
 from tests.polling import eventually
 from tests.web.rows import OTHER, PARTNER
 from tests.web.site import Browser, Site
@@ -53,6 +54,7 @@ async def test_the_stream_of_a_browser_that_left_is_closed(site: Site, browser: 
         tasks.cancel_scope.cancel()
     # Nothing is published that would run into the closed connection.
     await eventually(lambda: site.hub.open_streams == 0)
+    assert site.hub.open_streams == 0
 
 
 async def test_streams_end_when_the_listener_stops(site: Site, browser: Browser) -> None:

@@ -1,6 +1,5 @@
 """Live pages: a hub that tells open pages of a partner that something changed, and the stream that carries it (SSE)."""
 
-import enum
 import secrets
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -8,19 +7,11 @@ from contextlib import contextmanager
 
 import anyio
 
+from daemon.core.desk import ALL_TOPICS, Topic
 from daemon.core.model import PartnerId
 
 STREAMS_PER_PARTNER_MAX = 24
 STREAMS_MAX = 2000
-
-
-class Topic(enum.StrEnum):
-    """What changed; also the name of the event that a page listens for."""
-
-    CONNECTION = "connection"
-    INVOICES = "invoices"
-    PAYMENTS = "payments"
-    ISSUES = "issues"
 
 
 class HubFull(Exception):
@@ -57,9 +48,6 @@ class Watch:
         if not self.closed:
             self._wake = anyio.Event()
         return tuple(topic for topic in Topic if topic in changed)
-
-
-ALL_TOPICS = frozenset(Topic)
 
 
 class Hub:

@@ -1,7 +1,7 @@
 """The actors' facts as metrics and log lines: one method, one fact."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Final
 
@@ -9,22 +9,30 @@ import structlog
 from structlog.stdlib import BoundLogger
 
 from daemon.adapters.metrics.instruments import LANES, Metrics
-from daemon.core.model import PartnerId
+from daemon.core.desk import ALL_TOPICS, Topic
+from daemon.core.model import PartnerId, Resource
 
+OnChange = Callable[[PartnerId, frozenset[Topic]], None]
 _CHANGING: Final = frozenset({"push_next", "reread_objects"})
 """Effects that may change what a page shows without a page of a listing being stored."""
+_LOOKED_AT: Final = frozenset({Topic.CONNECTION, Topic.ISSUES})
+_BESIDE_INVOICES: Final = frozenset({Topic.CONNECTION, Topic.INVOICES})
+_STORED: Final[Mapping[str, frozenset[Topic]]] = {
+    Resource.CUSTOMERS: _BESIDE_INVOICES,
+    Resource.CREDITS: _BESIDE_INVOICES,
+    Resource.PAYMENTS: _BESIDE_INVOICES,
+}
+"""Where a page of a listing shows; what FreshBooks' payments mean for ours is decided, and told, by a reread."""
 _WORD_BEGINS: Final = re.compile(r"(?<!^)(?=[A-Z])")
 
 
 class StructlogTelemetry:
     """Fulfils the actors' Telemetry port. Repeated failures are at debug: a long outage does not fill the log.
 
-    `on_change` hears of partners whose rows have changed, so that open pages can read them again.
+    `on_change` hears of partners whose rows have changed, and where that shows, so that open pages can read them again.
     """
 
-    def __init__(
-        self, metrics: Metrics, log: BoundLogger, on_change: Callable[[PartnerId], None] = lambda _: None
-    ) -> None:
+    def __init__(self, metrics: Metrics, log: BoundLogger, on_change: OnChange = lambda *_: None) -> None:
         self._metrics = metrics
         self._log = log
         self._on_change = on_change
@@ -39,7 +47,7 @@ class StructlogTelemetry:
         self._metrics.set_state(partner_id, state)
         self._metrics.state_changes.labels(state).inc()
         self._log.info("state_changed", partner=partner_id, state=status, parked=parked)
-        self._on_change(partner_id)
+        self._on_change(partner_id, ALL_TOPICS)
 
     def effect_finished(self, partner_id: PartnerId, effect: str, outcome: str, seconds: float) -> None:
         """Count an effect and its duration."""
@@ -47,7 +55,7 @@ class StructlogTelemetry:
         self._metrics.effects.labels(effect, outcome).inc()
         self._metrics.effect_duration.labels(effect).observe(seconds)
         if effect in _CHANGING:
-            self._on_change(partner_id)
+            self._on_change(partner_id, ALL_TOPICS)
         self._log.debug(
             "effect_finished", partner=partner_id, effect=effect, outcome=outcome, elapsed_s=round(seconds, 3)
         )
@@ -71,13 +79,17 @@ class StructlogTelemetry:
         self._metrics.records_read.labels(resource).inc(items)
         self._metrics.records_changed.labels(resource).inc(changed)
         if changed:
-            self._on_change(partner_id)
+            self._on_change(partner_id, _STORED.get(resource, ALL_TOPICS))
         self._log.debug("page_stored", partner=partner_id, resource=resource, items=items, changed=changed)
 
     def progress(self, partner_id: PartnerId, percent: int) -> None:
         """Show the initial sync's progress."""
         self._metrics.set_progress(partner_id, percent)
-        self._on_change(partner_id)
+        self._on_change(partner_id, frozenset({Topic.CONNECTION}))
+
+    def run_noted(self, partner_id: PartnerId) -> None:
+        """Let the pages show when a feed was read last, though nothing was found, and which records it set aside."""
+        self._on_change(partner_id, _LOOKED_AT)
 
     def push_finished(self, partner_id: PartnerId, outcome: str, seconds_since_initiation: float) -> None:
         """Count what became of a push, and how long a recorded payment waited."""
@@ -86,13 +98,13 @@ class StructlogTelemetry:
             self._metrics.push_latency.observe(max(0.0, seconds_since_initiation))
         waited = round(seconds_since_initiation, 1)
         self._log.info("push_finished", partner=partner_id, outcome=outcome, wait_s=waited)
-        self._on_change(partner_id)
+        self._on_change(partner_id, ALL_TOPICS)
 
     def verified(self, partner_id: PartnerId, outcome: str, drifted: int) -> None:
         """Log what a verification came to."""
         log = self._log.info if outcome == "equal" else self._log.warning
         log("books_verified", partner=partner_id, outcome=outcome, differences=drifted)
-        self._on_change(partner_id)
+        self._on_change(partner_id, _LOOKED_AT)
 
     def throttled(self, partner_id: PartnerId, rate_per_s: float) -> None:
         """Count a 429 and tell the lowered rate."""

@@ -6,8 +6,10 @@ from daemon.core.desk.log import AuditRow, EventRow, IssueQuery, IssueRow, RunRo
 from daemon.core.desk.module import Counts, FeedProgress, Module
 from daemon.core.desk.paging import DESK_PAGE_ROWS, DESK_PAGE_ROWS_MAX, DeskPage
 from daemon.core.desk.payments import PaymentQuery, PaymentRow, PayoutMember, PayoutRow, PushPlace, WaitingMoves
+from daemon.core.desk.topics import ALL_TOPICS, Topic
 
 __all__ = [
+    "ALL_TOPICS",
     "CHART_DAYS",
     "DESK_PAGE_ROWS",
     "DESK_PAGE_ROWS_MAX",
@@ -33,6 +35,7 @@ __all__ = [
     "PushPlace",
     "Recorded",
     "RunRow",
+    "Topic",
     "WaitingMoves",
     "fill_days",
 ]
