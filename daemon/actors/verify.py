@@ -39,12 +39,8 @@ from daemon.core.policy import Policy
 from daemon.core.rate_limit import Priority
 from daemon.core.schedule import EASTERN
 from daemon.core.verify import (
-    Drift,
-    DriftKind,
     Judgement,
     Report,
-    Rule,
-    Ruled,
     VerifyAsk,
     VerifyMode,
     absent_here,
@@ -52,6 +48,7 @@ from daemon.core.verify import (
     add,
     judge_entries,
     judge_invoice,
+    judge_queues,
     judge_record,
     unread_since,
     windows,
@@ -252,31 +249,7 @@ class Verification:
         lost = await store.lost_intents(self.scope, LISTED_MAX)
         strangers = await store.strangers(self.scope, LISTED_MAX)
         alike = await store.alike(self.scope, days, LISTED_MAX)
-        drifts = [
-            Drift(
-                kind=DriftKind.MISSING_THERE,
-                subject=("payment", payment_id),
-                detail=f"Payment {payment_id} was made on the platform, and nothing was ever queued for FreshBooks.",
-            )
-            for payment_id in lost
-        ]
-        drifts += [
-            Drift(
-                kind=DriftKind.ORPHAN,
-                subject=(Resource.PAYMENTS.value, str(fb_id)),
-                detail=f"FreshBooks' payment #{fb_id} names payment {payment_id}, which the platform does not know.",
-            )
-            for fb_id, payment_id in strangers
-        ]
-        ruled = [
-            Ruled(
-                rule=Rule.W5,
-                subject=("payment", payment_id),
-                detail=f"Beside payment {payment_id} stands #{fb_id} of the same amount, typed in by hand: the same?",
-            )
-            for payment_id, fb_id in alike
-        ]
-        self.report = add(self.report, Judgement(drifts=tuple(drifts), ruled=tuple(ruled)))
+        self.report = add(self.report, judge_queues(lost, strangers, alike))
 
     # ---- everything that differed, once more -------------------------------------------------------------------------
 

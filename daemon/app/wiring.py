@@ -134,14 +134,6 @@ class _Workshop:
         membership = Membership(self.leases, self.clock, telemetry)
         store = PostgresStore(self.pool, self.clock.sleep, membership.epoch)
         account = partial(self._account, tokens)
-        doorbell = Doorbell(
-            store=CallbackStore(self.pool),
-            keys=self.keys,
-            clock=self.clock,
-            address=self._webhook_address,
-            heard=lambda outcome: self.metrics.webhooks.labels(outcome).inc(),
-            spoiled=telemetry.secret_spoiled,
-        )
         world = World(
             clock=self.clock,
             store=store,
@@ -150,7 +142,7 @@ class _Workshop:
             telemetry=telemetry,
             limiters=Limiters(self.clock),
             account=account,
-            doorbell=doorbell,
+            doorbell=self._doorbell(telemetry),
             callbacks=lambda connection: FreshBooksCallbacks(account=account(connection)),
             reached=self.reached,
             holds=membership.holds,
@@ -165,6 +157,16 @@ class _Workshop:
             public_app=public_app,
             fleet=FleetStore(self.pool),
             reloadable=Reloadable(root=root, keys=self.keys, link_keys=link_keys),
+        )
+
+    def _doorbell(self, telemetry: StructlogTelemetry) -> Doorbell:
+        return Doorbell(
+            store=CallbackStore(self.pool),
+            keys=self.keys,
+            clock=self.clock,
+            address=self._webhook_address,
+            heard=lambda outcome: self.metrics.webhooks.labels(outcome).inc(),
+            spoiled=telemetry.secret_spoiled,
         )
 
     def _account(self, tokens: TokenKeeper, connection: Connection) -> FreshBooksAccount:

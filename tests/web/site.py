@@ -16,6 +16,7 @@ from daemon.adapters.http.api.app import RATE
 from daemon.adapters.http.api.operations import Api
 from daemon.adapters.http.context import Dashboard
 from daemon.adapters.http.links import sign_link
+from daemon.adapters.http.platform_port import PlatformDesk
 from daemon.adapters.http.public import RUNNER_LIMITS, build_public_app
 from daemon.adapters.http.sse import Hub
 from daemon.core.model import PartnerId
@@ -113,7 +114,7 @@ async def serve(
     public_url: str | None = None,
     sessions: ports.Sessions | None = None,
     desk: ports.Desk | None = None,
-    platform: ports.PlatformDesk | None = None,
+    platform: PlatformDesk | None = None,
     proof: ports.Proof | None = None,
     pdfs: ports.Pdfs | None = None,
     api: Api | None = None,

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from daemon.adapters.http.platform_port import PlatformDesk
 from daemon.adapters.http.ports import (
     AccountSetup,
     Clock,
     ConsentFlow,
     Desk,
     Pdfs,
-    PlatformDesk,
     Proof,
     Session,
     Sessions,

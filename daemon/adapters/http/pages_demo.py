@@ -9,7 +9,7 @@ from daemon.adapters.http.context import DASHBOARD
 from daemon.adapters.http.flash import say
 from daemon.adapters.http.pages_books import find_invoice, invoice_values
 from daemon.adapters.http.pages_connect import find_module
-from daemon.adapters.http.ports import PlatformDesk
+from daemon.adapters.http.platform_port import PlatformDesk
 from daemon.adapters.http.rendering import page, see_other
 from daemon.adapters.http.security import session_of
 from daemon.core.desk import InvoiceDetail

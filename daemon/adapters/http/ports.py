@@ -1,8 +1,6 @@
 """What the pages need of the rest, as Protocols; the stores and flows fulfil them, and mypy checks that they do."""
 
-from collections.abc import Sequence
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Protocol
 
 from daemon.core.callbacks import Heard, Ring
@@ -32,7 +30,7 @@ from daemon.core.desk import (
     RunRow,
     WaitingMoves,
 )
-from daemon.core.model import FbPaymentId, InvoiceId, LedgerAccount, PartnerId, PaymentId, PaymentStatus, PayoutId
+from daemon.core.model import FbPaymentId, InvoiceId, LedgerAccount, PartnerId, PaymentId
 from daemon.core.options import Option
 from daemon.core.reconciliation import MonthReport
 from daemon.core.verify import VerifyRow
@@ -278,31 +276,4 @@ class Webhooks(Protocol):
 
     def heard(self, outcome: Heard) -> None:
         """Count a delivery that was refused before it could be read."""
-        ...
-
-
-# ---- the demo's customer ---------------------------------------------------------------------------------------------
-
-
-class PlatformDesk(Protocol):
-    """The platform's own side, as the demo plays it: what a customer and a bank do there. Raises StoreUnavailable."""
-
-    async def partners(self) -> Sequence[tuple[PartnerId, str]]:
-        """List the partners by id and name."""
-        ...
-
-    async def pay(
-        self, partner_id: PartnerId, invoice_id: InvoiceId, amount: Decimal, method: str, now: datetime
-    ) -> PaymentId | None:
-        """Insert a payment that has just been initiated, as the platform does; None when it would not take it."""
-        ...
-
-    async def set_status(
-        self, partner_id: PartnerId, payment_id: PaymentId, status: PaymentStatus, now: datetime
-    ) -> bool:
-        """Move a payment on; False when it is unknown or cannot go there from where it is."""
-        ...
-
-    async def pay_out(self, partner_id: PartnerId, now: datetime) -> PayoutId | None:
-        """Pay out every payment that succeeded and is in no payout yet, less fees; None when there is none."""
         ...

@@ -21,6 +21,7 @@ from daemon.core.verify.findings import (
 )
 from daemon.core.verify.invoices import HeldInvoice, judge_invoice
 from daemon.core.verify.nightly import next_verification, seed_of, unread_since
+from daemon.core.verify.queues import judge_queues
 from daemon.core.verify.records import absent_here, absent_there, judge_record
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "add",
     "judge_entries",
     "judge_invoice",
+    "judge_queues",
     "judge_record",
     "next_verification",
     "outcome_of",
