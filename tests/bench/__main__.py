@@ -13,20 +13,22 @@ from pathlib import Path
 
 import anyio
 
-from tests.bench import environments, live_rows, pull_rows, push_rows
+from tests.bench import environments, live_rows, pull_rows, push_rows, web_rows
 from tests.bench.rows import Row, table
 from tests.bench.scale import FULL, QUICK, Scale
 from tests.bench.stand import opened_stand
 
 MEASURES = (*pull_rows.MEASURES, *live_rows.MEASURES, *push_rows.MEASURES)
-"""Every measure there is: `async (Stand) -> list[Row]`, run in this order. Add a module's own here."""
+"""Every measure of either scale: `async (Stand) -> list[Row]`, run in this order. Add a module's own here."""
+FULL_ONLY = web_rows.MEASURES
+"""Measures that take the same minute at any scale: run last, and not by `--quick` unless asked for by name."""
 _log = logging.getLogger("bench")
 
 
 async def measured(scale: Scale, only: frozenset[str]) -> list[Row]:
     rows: list[Row] = []
     async with opened_stand(scale) as stand:
-        for measure in MEASURES:
+        for measure in MEASURES if scale.name == "quick" and not only else (*MEASURES, *FULL_ONLY):
             if not only or measure.__name__ in only:
                 _log.info("%s: %s", measure.__name__, " ".join((measure.__doc__ or "").split()))
                 rows += await measure(stand)
@@ -38,7 +40,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--only", default="", help=", ".join(measure.__name__ for measure in MEASURES))
+    parser.add_argument("--only", default="", help=", ".join(measure.__name__ for measure in (*MEASURES, *FULL_ONLY)))
     given = parser.parse_args()
     scale = QUICK if given.quick else FULL
     fresh = [peer.name for peer in environments.ALL if not environments.is_made(peer)]
