@@ -64,6 +64,7 @@ class Supervisor:
         self._limiter = world.limiters.of(partner_id, policy.rate)
         self._limiter.retune(policy.rate)
         self._performer: Performer
+        self._retune_spread = timedelta(0)
         self._rung: set[str] = set()
         self._answers: deque[events.Event] = deque()
         self._bell = anyio.Event()
@@ -95,9 +96,13 @@ class Supervisor:
         self._rung.add(kind)
         self._wake()
 
-    def retune(self, policy: Policy) -> None:
-        """Take over a reloaded policy; effects in flight go on under the old one."""
+    def retune(self, policy: Policy, spread: timedelta = timedelta(0)) -> None:
+        """Take over a reloaded policy; effects in flight go on under the old one.
+
+        What has to be looked for anew is looked for within `spread`, so that not everybody asks together.
+        """
         self._policy = policy
+        self._retune_spread = spread
         self._limiter.retune(policy.rate)
         self.ring("policy")
 
@@ -167,7 +172,7 @@ class Supervisor:
             case "verify":
                 return events.VerifyAsked()
             case "policy":
-                return events.PolicyChanged()
+                return events.PolicyChanged(spread=self._retune_spread)
             case _:
                 connection = await self._durably(lambda: self._world.store.connection(self.partner_id))
                 return events.ConnectionChanged(connection=connection)

@@ -22,7 +22,7 @@ from daemon.app.health import DaemonHealth, Phase
 from daemon.app.heartbeat import Heartbeat
 from daemon.app.launch import Launch
 from daemon.app.listeners import bound, served
-from daemon.app.memory import settle
+from daemon.app.memory import keep_settled, settle
 from daemon.app.reload import Reloader
 from daemon.app.sampler import FleetSampler, describe
 from daemon.app.wiring import Parts, wired
@@ -142,6 +142,7 @@ class Daemon:
                 self._tell_ready()
                 async with anyio.create_task_group() as reloads:
                     reloads.start_soon(self._follow_reloads, parts)
+                    reloads.start_soon(keep_settled, parts.root.count, self._clock)
                     await self._stop_asked.wait()
                     reloads.cancel_scope.cancel()
                 self._tell_draining()

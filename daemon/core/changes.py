@@ -1,8 +1,9 @@
 """What a person's change of the connection, or an operator's of the policy, does to a supervisor's state."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from daemon.core.backoff import fraction
 from daemon.core.deadlines import refresh_at, with_deadlines
 from daemon.core.model import Scope
 from daemon.core.policy import Policy
@@ -55,9 +56,13 @@ def connection_changed(state: Syncing, connection: Connection, now: datetime, po
     return asked(asked(fresh, Lane.PUSH, now), Lane.PULL, now)
 
 
-def retuned(state: Syncing, now: datetime, policy: Policy) -> Syncing:
-    """Recompute every deadline under the new policy, so that a shorter interval or a wider margin acts at once."""
+def retuned(state: Syncing, now: datetime, policy: Policy, spread: timedelta = timedelta(0)) -> Syncing:
+    """Recompute every deadline under the new policy, so that a shorter interval or a wider margin acts at once.
+
+    What only Postgres knows is asked anew, within `spread` by a hash of the partner; what is due sooner stays so.
+    """
     old = state.schedule
+    look_at = now + spread * fraction(state.scope.partner_id)
     schedule = replace(
         old,
         accounts_at=min(old.accounts_at or now, now + policy.pull.accounts_interval),
@@ -67,8 +72,12 @@ def retuned(state: Syncing, now: datetime, policy: Policy) -> Syncing:
         schedule = replace(schedule, refresh_at=min(old.refresh_at, refresh_at(old.token_until, now, policy)))
     cursors = with_deadlines(state.cursors, state.connection, now, policy.pull)
     # A new begin of the nights is worked out by asking anew.
-    schedule = replace(schedule, verify_at=now)
-    return asked(replace(state, cursors=cursors, schedule=schedule), Lane.PUSH, now)
+    schedule = replace(
+        schedule, push_at=min(old.push_at or look_at, look_at), verify_at=min(old.verify_at or look_at, look_at)
+    )
+    # An answer that is under way was worked out by the old policy.
+    push = replace(state.lanes.push, asked=state.lanes.push.busy)
+    return replace(state, cursors=cursors, schedule=schedule, lanes=replace(state.lanes, push=push))
 
 
 def asked(state: Syncing, lane: Lane, now: datetime) -> Syncing:

@@ -42,7 +42,12 @@ class ConnectionChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyChanged:
-    """A reload brought new intervals or rates; the new policy is `transition`'s argument from now on."""
+    """A reload brought new intervals or rates; the new policy is `transition`'s argument from now on.
+
+    What has to be looked for anew is looked for within `spread`.
+    """
+
+    spread: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,7 @@ class Connection:
     `scope` is None while not connected. `parked` is the reason of "Reconnect needed" (C7). `disconnecting` asks the
     supervisor to revoke and forget the tokens (C6). `accounts_chosen` tells that Set Up Accounts is saved (C5).
     `epoch` counts consents: a changed epoch is a new pair of tokens. `sync_asked_at` is the partner's last press of
-    Sync now.
+    Sync now. `push_open` tells whether a push may be waiting, which a start of many must not hold up.
     """
 
     partner_id: PartnerId
@@ -40,6 +40,7 @@ class Connection:
     cursors: tuple[Cursor, ...] = ()
     sync_asked_at: datetime | None = None
     paused: bool = False
+    push_open: bool = True
 
 
 class Lane(enum.StrEnum):

@@ -65,13 +65,18 @@ def transition(state: State, event: events.Event, now: datetime, policy: Policy)
 def restore(connection: Connection, now: datetime, policy: Policy, spread: timedelta = timedelta(0)) -> State:
     """Build the state a supervisor starts from; crash, reload, takeover and reboot are this one path.
 
-    `spread` delays the first pull by a hash of the partner, so that ten thousand of them do not fire together.
+    `spread` delays the first look for work by a hash of the partner, so that ten thousand of them do not fire together;
+    a push that is known to be open goes at once.
     """
     if connection.scope is None or connection.status is ConnectionStatus.NOT_CONNECTED:
         return NotConnected(partner_id=connection.partner_id)
     state = restored(connection, connection.scope, now, policy)
-    delay = spread * fraction(connection.partner_id)
-    return with_lane(state, Lane.PULL, LaneState(not_before=now + delay)) if delay else state
+    later = now + spread * fraction(connection.partner_id)
+    if later == now:
+        return state
+    push_at = now if connection.push_open else later
+    state = replace(state, schedule=replace(state.schedule, push_at=push_at, verify_at=later))
+    return with_lane(state, Lane.PULL, LaneState(not_before=later))
 
 
 # ---- not connected ---------------------------------------------------------------------------------------------------
@@ -112,7 +117,7 @@ def _while_syncing(  # noqa: C901, PLR0912 one case per event: the table reads b
         case events.ConnectionChanged(connection=connection):
             state = connection_changed(state, connection, now, policy)
         case events.PolicyChanged():
-            state = retuned(state, now, policy)
+            state = retuned(state, now, policy, event.spread)
         case events.DrainAsked():
             # A draining supervisor is a paused one: its lanes finish what they do and start nothing.
             state = replace(state, connection=replace(state.connection, paused=True, disconnecting=False))

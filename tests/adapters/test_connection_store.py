@@ -1,12 +1,22 @@
 """What a supervisor marks on its connection, and the dashboard's sessions."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
+import anyio
+import anyio.lowlevel
+
+from daemon.adapters.postgres.connection_store import ConnectionStore
+from daemon.adapters.postgres.pool import Conn, Pool
 from daemon.adapters.postgres.session_store import SessionStore
 from daemon.core.backfill import Cursor, Feed
+from daemon.core.errors import StoreUnavailable
 from daemon.core.issues import filter_ignored
-from daemon.core.model import PartnerId, Resource
+from daemon.core.model import AccountId, PartnerId, Resource, Scope
+from daemon.core.state import Connection, ConnectionStatus
 from tests.adapters.postgres_rows import PARTNER, SCOPE, Books, event_kinds
 from tests.builders import NOW, make_fb_invoice
 from tests.postgres import on_every_postgres
@@ -14,6 +24,90 @@ from tests.postgres import on_every_postgres
 pytestmark = on_every_postgres
 
 MINUTE = timedelta(minutes=1)
+
+
+# ---- loading ---------------------------------------------------------------------------------------------------------
+
+
+async def test_many_who_start_at_once_are_loaded_by_one_query(books: Books) -> None:
+    names = [PartnerId(f"many-{number}") for number in range(300)]
+    await books.execute("INSERT INTO platform.partner SELECT id, id FROM unnest($1::text[]) id", names)
+    await books.execute(
+        "INSERT INTO sync.connection (partner_id, status, account_id) "
+        "SELECT id, 'connected', 'of-' || id FROM unnest($1::text[]) id",
+        names,
+    )
+    for name in names[:2]:
+        scope = Scope(partner_id=name, account_id=AccountId(f"of-{name}"))
+        await books.store.save_cursor(scope, Cursor(feed=Feed.CENSUS, runs=len(name)))
+    source = Counted(books.pool)
+    store, found = ConnectionStore(source), dict[PartnerId, Connection]()
+
+    async def ask(name: PartnerId) -> None:
+        found[name] = await store.connection(name)
+
+    async with anyio.create_task_group() as group:
+        for name in (*names, PartnerId("nobody")):
+            group.start_soon(ask, name)
+    assert source.lent == 1
+    assert {name: found[name].scope for name in names} == {
+        name: Scope(partner_id=name, account_id=AccountId(f"of-{name}")) for name in names
+    }
+    assert [len(found[name].cursors) for name in names[:3]] == [1, 1, 0]
+    assert found[PartnerId("nobody")].status is ConnectionStatus.NOT_CONNECTED
+
+
+async def test_a_load_that_fails_or_is_given_up_tells_all_who_wait_for_it(books: Books) -> None:
+    source, told = Counted(books.pool), list[str]()
+    store = ConnectionStore(source)
+
+    async def ask() -> None:
+        try:
+            await store.connection(PARTNER)
+        except StoreUnavailable as error:
+            told.append(str(error))
+
+    async with anyio.create_task_group() as group:
+        leader = anyio.CancelScope()
+
+        async def lead() -> None:
+            with leader:
+                await store.connection(PARTNER)
+
+        group.start_soon(lead)
+        group.start_soon(ask)
+        await anyio.wait_all_tasks_blocked() if source.lent else await anyio.lowlevel.checkpoint()
+        leader.cancel()
+    assert told == ["the query was given up: ask again"]
+    assert (await store.connection(PARTNER)).partner_id == PARTNER
+    source.is_out = True
+    async with anyio.create_task_group() as group:
+        group.start_soon(ask)
+        group.start_soon(ask)
+    assert told[1:] == ["out", "out"]
+
+
+async def test_a_connection_tells_whether_a_push_is_open(books: Books) -> None:
+    assert not (await books.store.connection(PARTNER)).push_open
+
+
+class Counted:
+    """A pool that counts the connections it lends, and refuses when it is out."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool, self.lent, self.is_out = pool, 0, False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._pool, name)
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Conn]:
+        self.lent += 1
+        if self.is_out:
+            await anyio.lowlevel.checkpoint()
+            raise StoreUnavailable("out")
+        async with self._pool.connection() as connection:
+            yield connection
 
 
 # ---- the supervisor's marks ------------------------------------------------------------------------------------------

@@ -13,15 +13,15 @@ from pathlib import Path
 
 import anyio
 
-from tests.bench import environments, live_rows, pull_rows, push_rows, web_rows
+from tests.bench import environments, live_rows, pull_rows, push_rows, scale_rows, web_rows
 from tests.bench.rows import Row, table
 from tests.bench.scale import FULL, QUICK, Scale
 from tests.bench.stand import opened_stand
 
 MEASURES = (*pull_rows.MEASURES, *live_rows.MEASURES, *push_rows.MEASURES)
 """Every measure of either scale: `async (Stand) -> list[Row]`, run in this order. Add a module's own here."""
-FULL_ONLY = web_rows.MEASURES
-"""Measures that take the same minute at any scale: run last, and not by `--quick` unless asked for by name."""
+FULL_ONLY = (*web_rows.MEASURES, *scale_rows.MEASURES)
+"""Measures that take minutes at any scale: run last, and not by `--quick` unless asked for by name."""
 _log = logging.getLogger("bench")
 
 

@@ -17,6 +17,7 @@ from daemon.core.effects import (
     RevokeToken,
     VerifyBooks,
 )
+from daemon.core.model import PartnerId
 from daemon.core.policy import Policy
 from daemon.core.schedule import REVOKE_ATTEMPTS, wake_at
 from daemon.core.state import (
@@ -265,6 +266,33 @@ def test_a_reload_brings_the_chart_of_accounts_the_doorbells_and_the_refresh_for
     assert after.schedule.accounts_at == NOW + minutes(7)
     assert after.schedule.callbacks_at == NOW + minutes(8)
     assert after.schedule.refresh_at == NOW + minutes(45)
+
+
+def test_a_reload_of_many_makes_each_look_for_work_in_its_own_time() -> None:
+    later = NOW + minutes(10)
+    looks = set()
+    for number in range(20):
+        state = settled(push_at=later, verify_at=later)
+        state = replace(state, scope=replace(state.scope, partner_id=PartnerId(f"partner-{number}")))
+        state = replace(state, connection=replace(state.connection, scope=state.scope))
+        after, effects = step_syncing(state, events.PolicyChanged(spread=minutes(3)))
+        assert effects == []
+        assert after.schedule.push_at == after.schedule.verify_at
+        assert after.schedule.push_at is not None
+        assert NOW <= after.schedule.push_at < NOW + minutes(3)
+        looks.add(after.schedule.push_at)
+    assert len(looks) == 20
+
+
+def test_a_reload_of_many_postpones_nothing_that_is_due_sooner() -> None:
+    soon = NOW + timedelta(microseconds=1)
+    after, _ = step_syncing(settled(push_at=soon, verify_at=soon), events.PolicyChanged(spread=minutes(3)))
+    assert (after.schedule.push_at, after.schedule.verify_at) == (soon, soon)
+
+
+def test_a_reload_asks_a_push_under_way_to_look_again() -> None:
+    after, _ = step_syncing(in_flight(settled(), Lane.PUSH), events.PolicyChanged(spread=minutes(3)))
+    assert after.lanes.push.asked
 
 
 def test_a_reload_does_not_postpone_a_refresh_that_is_due() -> None:

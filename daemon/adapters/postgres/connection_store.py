@@ -1,8 +1,11 @@
 """The connections: who is to be supervised, what each has reached, and its runs and issues."""
 
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
+import anyio
+import anyio.lowlevel
 import asyncpg
 import msgspec
 
@@ -11,6 +14,7 @@ from daemon.adapters.postgres.issue_reconcile import close_issues, open_issue
 from daemon.adapters.postgres.pool import Conn, Source
 from daemon.adapters.postgres.push_changes import OURSELVES, audit
 from daemon.core.backfill import Cursor, Feed
+from daemon.core.errors import StoreUnavailable
 from daemon.core.issues import LISTING, listings_of, reconnect
 from daemon.core.model import AccountId, Issue, IssueKind, PartnerId, Scope
 from daemon.core.state import Connection, ConnectionStatus
@@ -19,11 +23,16 @@ _SQL = queries.load("connections")
 A_MONTH: Final = timedelta(days=30)
 COMPLETE: Final = "complete"
 """The outcome of a run that read everything it set out to read."""
+_READ_TOGETHER: Final = 500
+"""So many connections at most are loaded by one query."""
 _READS_ALL_CHANGED_INVOICES: Final = frozenset({Feed.INVOICES, Feed.CLOSING, Feed.CENSUS})
 
 
 class ConnectionStore:
     """Each method is one transaction."""
+
+    _reading: "_Reading | None" = None
+    """The next query for connections, while it has not begun."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -34,13 +43,42 @@ class ConnectionStore:
             return tuple(PartnerId(row[0]) for row in await connection.fetch(_SQL["partners"]))
 
     async def connection(self, partner_id: PartnerId) -> Connection:
-        """Load one partner's connection with its cursors; a partner without one is "not connected"."""
-        async with self._source.connection() as connection:
-            row = await connection.fetchrow(_SQL["load"], partner_id)
-            if row is None:
-                return Connection(partner_id=partner_id, status=ConnectionStatus.NOT_CONNECTED)
-            cursors = await connection.fetch(_SQL["cursors"], partner_id, row["account_id"])
-        return _connection_of(row, tuple(msgspec.convert(cursor[0], Cursor) for cursor in cursors))
+        """Load one partner's connection with its cursors; a partner without one is "not connected".
+
+        Whoever asks before the query of somebody else begins is answered by that one: a start asks for thousands.
+        """
+        reading = self._reading
+        if reading is not None and len(reading.partners) < _READ_TOGETHER:
+            reading.partners.add(partner_id)
+            await reading.done.wait()
+        else:
+            reading = self._reading = _Reading({partner_id})
+            await self._read(reading)
+        if reading.found is None:
+            raise StoreUnavailable(reading.failure)
+        nobody = Connection(partner_id=partner_id, status=ConnectionStatus.NOT_CONNECTED)
+        return reading.found.get(partner_id, nobody)
+
+    async def _read(self, reading: "_Reading") -> None:
+        """Load whoever has asked by the time that Postgres can be asked; all of them hear what came of it."""
+        try:
+            async with self._source.connection() as connection:
+                await anyio.lowlevel.checkpoint()  # those who are about to ask
+                self._close(reading)
+                rows = await connection.fetch(_SQL["load"], reading.partners)
+                cursors: dict[str, list[Cursor]] = {row["partner_id"]: [] for row in rows}
+                for partner_id, value in await connection.fetch(_SQL["cursors"], reading.partners):
+                    cursors.setdefault(partner_id, []).append(msgspec.convert(value, Cursor))
+            reading.found = {row["partner_id"]: _connection_of(row, tuple(cursors[row["partner_id"]])) for row in rows}
+        except StoreUnavailable as error:
+            reading.failure = str(error)
+        finally:
+            self._close(reading)
+            reading.done.set()
+
+    def _close(self, reading: "_Reading") -> None:
+        if self._reading is reading:
+            self._reading = None
 
     async def mark_connected(self, scope: Scope, now: datetime) -> None:
         """Store that the initial sync is complete (C3) and tell the platform."""
@@ -118,6 +156,16 @@ class ConnectionStore:
             await open_issue(connection, scope, issue)
 
 
+@dataclass(slots=True, eq=False)
+class _Reading:
+    """A query for some connections, and what came of it: `found` is None when it failed, or was given up."""
+
+    partners: set[PartnerId]
+    found: dict[str, Connection] | None = None
+    failure: str = "the query was given up: ask again"
+    done: anyio.Event = field(default_factory=anyio.Event)
+
+
 async def add_event(connection: Conn, partner_id: PartnerId, kind: str, data: dict[str, str]) -> None:
     """Tell the platform what happened to the connection (T4)."""
     await connection.execute(_SQL["add_event"], partner_id, kind, data)
@@ -159,4 +207,5 @@ def _connection_of(row: asyncpg.Record, cursors: tuple[Cursor, ...]) -> Connecti
         cursors=cursors,
         sync_asked_at=row["sync_asked_at"],
         paused=row["paused"],
+        push_open=row["push_open"],
     )

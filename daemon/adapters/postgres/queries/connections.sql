@@ -3,13 +3,19 @@ SELECT partner_id FROM sync.connection WHERE status <> 'not_connected' ORDER BY 
 
 -- name: load
 SELECT c.partner_id, c.status, c.account_id, c.parked_reason, c.disconnecting, c.paused, c.timezone, c.epoch, c.business_uuid,
-       c.payments_account_id IS NOT NULL AS accounts_chosen, c.sync_asked_at, t.expires_at
+       c.payments_account_id IS NOT NULL AS accounts_chosen, c.sync_asked_at, t.expires_at,
+       EXISTS (SELECT FROM sync.push p
+               WHERE p.partner_id = c.partner_id AND p.account_id = c.account_id
+                 AND p.state IN ('ready', 'sending', 'uncertain', 'waiting')) AS push_open
 FROM sync.connection c
 LEFT JOIN sync.token t USING (partner_id)
-WHERE c.partner_id = $1
+WHERE c.partner_id = ANY ($1::text[])
 
 -- name: cursors
-SELECT value FROM sync.cursor WHERE partner_id = $1 AND account_id = $2 ORDER BY feed
+SELECT u.partner_id, u.value FROM sync.cursor u
+JOIN sync.connection c USING (partner_id, account_id)
+WHERE u.partner_id = ANY ($1::text[])
+ORDER BY u.feed
 
 -- name: mark_connected
 UPDATE sync.connection SET status = 'connected', connected_at = $3, updated_at = now()
