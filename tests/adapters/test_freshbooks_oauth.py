@@ -155,8 +155,10 @@ async def test_a_revoked_token_stops_at_once_and_may_be_revoked_again() -> None:
 
 
 async def test_a_token_that_freshbooks_forgot_counts_as_revoked() -> None:
-    async with told_oauth(told({"error": "invalid_token", "error_description": "Unknown."}, 401)) as oauth:
+    forgotten = told({"error": "invalid_token", "error_description": "Unknown."}, 401)
+    async with answering([forgotten]) as server, oauth_at(server.base_url) as oauth:
         await oauth.revoke("gone")
+    assert [dict(parse_qsl(body.decode()))["token"] for body in server.bodies] == ["gone"]
 
 
 async def test_a_wrong_client_secret_is_the_operators_to_mend_and_loses_no_consent() -> None:

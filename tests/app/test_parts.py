@@ -173,7 +173,9 @@ def ring(**keys: bytes) -> KeyRing:
 
 def test_keys_that_open_what_is_stored_are_accepted() -> None:
     sealed = ring(a=b"1").encrypt("x", partner_id="acme", field="access_token")
-    require_keys(ring(b=b"2", a=b"1"), [("acme", "access_token", sealed)])
+    keys = ring(b=b"2", a=b"1")
+    require_keys(keys, [("acme", "access_token", sealed)])
+    assert keys.decrypt(sealed, partner_id="acme", field="access_token") == "x"
 
 
 @pytest.mark.parametrize("keys", [ring(b=b"1"), ring(a=b"2")], ids=["missing", "changed"])
@@ -184,9 +186,11 @@ def test_a_key_that_stored_secrets_need_is_named(keys: KeyRing) -> None:
 
 
 def test_one_spoilt_secret_is_no_reason_not_to_start() -> None:
-    good = ring(a=b"1").encrypt("x", partner_id="acme", field="access_token")
-    moved = ring(a=b"1").encrypt("x", partner_id="maple", field="access_token")
-    require_keys(ring(a=b"1"), [("acme", "access_token", moved), ("acme", "access_token", good), ("acme", "x", b"")])
+    keys = ring(a=b"1")
+    good = keys.encrypt("x", partner_id="acme", field="access_token")
+    moved = keys.encrypt("x", partner_id="maple", field="access_token")
+    require_keys(keys, [("acme", "access_token", moved), ("acme", "access_token", good), ("acme", "x", b"")])
+    assert keys.decrypt(good, partner_id="acme", field="access_token") == "x"
 
 
 def test_whoever_holds_the_live_keys_uses_the_exchanged_ones() -> None:

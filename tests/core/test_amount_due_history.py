@@ -192,4 +192,4 @@ def test_in_every_history_the_amount_due_is_what_the_cash_says(first: int, steps
     history.pay(first, 0)
     for k, a, b in steps:
         history.do(k, a, b)
-    history.check()
+    assert history.check()

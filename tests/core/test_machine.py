@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from daemon.core import events
 from daemon.core.backfill import Cursor, Feed
 from daemon.core.policy import Policy, PullPolicy
-from daemon.core.schedule import _begin, wake_at
+from daemon.core.schedule import _begin, lane_of, wake_at
 from daemon.core.state import Connected, Connection, ConnectionStatus, Lane, Lanes, Pending, Syncing, cursor_of
 from daemon.core.transition import restore
 from tests.core.stored_world import World
@@ -140,7 +140,10 @@ def play(world: World, script: list[Act]) -> None:
 @settings(max_examples=40, deadline=None)
 @given(beginning=BEGINNINGS, script=scripts(ANYTHING))
 def test_every_step_keeps_the_invariants(beginning: Connection, script: list[Act]) -> None:
-    play(World(beginning), script)  # World.step checks after every step
+    world = World(beginning)
+    play(world, script)  # World.step checks after every step
+    if isinstance(world.state, Pending | Connected):
+        assert {lane for lane in Lane if lane_of(world.state, lane).busy} == world.in_flight.keys()
 
 
 @settings(max_examples=30, deadline=None)

@@ -146,8 +146,10 @@ async def test_switches_are_listed_with_what_they_decide_and_refuse_nonsense(api
 
 
 def test_every_default_is_one_of_its_choices() -> None:
+    switches = Switches()
     for name, rule in RULES.items():
-        Switches().set(name, rule.default)
+        switches.set(name, rule.default)
+    assert {name: switches[name] for name in RULES} == {name: rule.default for name, rule in RULES.items()}
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,7 @@ class Bookkeeper:
             assert before == (books.invoices.rows, books.payments.rows, books.credits.rows), "a refusal wrote"
 
 
-def check(books: Books) -> None:
+def check_books(books: Books) -> None:
     """amount = paid + outstanding, paid = the live payments, the journal balanced, no credit overdrawn by payments."""
     for invoice in books.invoices:
         live = [p.amount for p in books.payments.children("invoice_id", invoice.id) if p.vis_state != DELETED]
@@ -139,7 +139,7 @@ def test_any_sequence_keeps_invoices_payments_credits_and_the_journal_whole(step
     keeper = Bookkeeper(books)
     for step in steps:
         keeper.perform(step)
-    check(books)
+    check_books(books)
 
 
 @settings(max_examples=150, deadline=None)

@@ -121,6 +121,7 @@ def test_sighup_alone_reloads_too(host: Host) -> None:
     since = host.machine.cursor()
     kill(host, signal.SIGHUP)
     until(lambda: events(host.machine.journal(SERVICE, since), "settings_reloaded"))
+    assert host.is_ready()
 
 
 # ---- what goes wrong -------------------------------------------------------------------------------------------------
@@ -145,9 +146,10 @@ def lines_of(name: str) -> list[str]:
 
 
 def test_a_frozen_process_is_replaced(host: Host) -> None:
-    before = restarts(host)
+    before, pid = restarts(host), main_pid(host)
     kill(host, signal.SIGSTOP)
     until(lambda: restarts(host) > before and host.is_ready(), REPLACED_WITHIN_S)
+    assert main_pid(host) != pid
 
 
 def test_a_killed_process_is_replaced(host: Host) -> None:

@@ -202,3 +202,4 @@ async def test_a_frame_of_another_site_stays_empty(site: Site, window: Window) -
     async with serving(frame) as url:
         await window.page.goto(url)
         await eventually(lambda: any("frame-ancestors" in said for said in window.complaints))
+        assert not await window.page.frame_locator("iframe").locator("#main").count()
