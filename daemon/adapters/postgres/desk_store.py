@@ -51,9 +51,9 @@ class DeskStore:
             row = await connection.fetchrow(_SQL["module"], partner_id)
             if row is None:
                 return None
-            cursors = await connection.fetch(_CONNECTIONS["cursors"], partner_id, row["account_id"])
+            cursors = await connection.fetch(_CONNECTIONS["cursors"], [partner_id])
             counts = await (_counts(connection, row) if counted else _issue_count(connection, partner_id))
-        feeds = tuple(desk_rows.progress_of(msgspec.convert(cursor[0], Cursor)) for cursor in cursors)
+        feeds = tuple(desk_rows.progress_of(msgspec.convert(cursor["value"], Cursor)) for cursor in cursors)
         return desk_rows.module_of(row, feeds, counts)
 
     async def invoices(self, partner_id: PartnerId, query: InvoiceQuery) -> DeskPage[InvoiceRow]:
