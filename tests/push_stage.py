@@ -73,6 +73,10 @@ class SteppedClock(SystemClock):
     def now(self) -> datetime:
         return super().now() + self.ahead
 
+    @override
+    def monotonic(self) -> float:
+        return super().monotonic() + self.ahead.total_seconds()
+
 
 class _BooksClock(SandboxClock):
     def __init__(self, clock: SteppedClock) -> None:

@@ -19,10 +19,11 @@ from daemon.core.errors import LeaseLost, StoreUnavailable
 from daemon.core.exchange import Claim, Reread
 from daemon.core.issues import reconnect
 from daemon.core.leases import Census, LeasePolicy
-from daemon.core.model import PartnerId, Resource
+from daemon.core.model import FbPaymentId, PartnerId, PaymentId, Resource
+from daemon.core.take_back import Standing
 from tests.actors.stage import Notes
 from tests.adapters.postgres_rows import PARTNER, SCOPE, Books
-from tests.builders import INVOICE, NOW, make_fb_invoice, make_reading
+from tests.builders import INVOICE, NOW, make_fb_invoice, make_fb_payment, make_reading, usd
 from tests.polling import eventually
 from tests.postgres import on_every_postgres
 
@@ -175,6 +176,9 @@ async def claimed(books: Books, store: PostgresStore) -> Claim:
 Write = Callable[[PostgresStore, Claim], Awaitable[object]]
 REREAD = Reread(resource=Resource.INVOICES, id=INVOICE, reason="webhook", due_at=NOW)
 CURSOR = Cursor(feed=Feed.INVOICES, began_at=NOW, finished_at=NOW)
+STANDING = Standing(
+    payment_id=PaymentId("pay_1"), generation=1, fb_payment_id=FbPaymentId(9), amount=usd(100), invoice_id=INVOICE
+)
 WRITES: dict[str, Write] = {
     "claim": lambda store, _: store.claim(SCOPE, NOW, NOW),
     "claim_entry": lambda store, _: store.claim_entry(SCOPE, NOW, NOW),
@@ -196,6 +200,7 @@ WRITES: dict[str, Write] = {
     "disconnected": lambda store, _: store.disconnected(PARTNER, NOW),
     "finish_run": lambda store, _: store.finish_run(SCOPE, Feed.INVOICES, CURSOR, "complete"),
     "raise_issue": lambda store, _: store.raise_issue(SCOPE, reconnect("why")),
+    "taken_back": lambda store, _: store.taken_back(SCOPE, STANDING, make_fb_payment()),
 }
 
 
@@ -227,7 +232,7 @@ async def test_a_page_under_a_past_epoch_is_refused_before_anything_is_merged(bo
 def test_no_write_of_the_supervisors_store_is_left_out() -> None:
     reads = {
         "book_accounts", "connection", "due_rereads", "fingerprints", "next_push_at", "next_reread_at", "partners",
-        "page_transaction", "wakes",
+        "page_transaction", "to_take_back", "wakes",
     }  # fmt: skip
     by_claim = {"begin_entry", "record_entry"}  # as begin_send and record
     by_people = {"choose", "choose_entry", "settle"}

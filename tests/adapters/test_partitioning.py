@@ -9,6 +9,7 @@ WITHOUT_PARTNER = {
     "sync.member",
     "sync.oauth_state",
     "sync.session",
+    "sync.used_link",
 }
 """Of the process, of the schema, or found by a secret alone before the partner is known: small, and not partitioned."""
 

@@ -9,7 +9,7 @@ import pytest
 
 from daemon.adapters.clock import SystemClock
 from daemon.adapters.postgres.embedded import EmbeddedPostgres
-from daemon.adapters.postgres.listener import Listener
+from daemon.adapters.postgres.listener import KINDS, Listener
 from daemon.adapters.postgres.migrate import migrate
 from daemon.adapters.postgres.pool import Pool, PoolLimits
 from daemon.adapters.postgres.store import PostgresStore
@@ -96,8 +96,8 @@ async def test_a_listener_whose_connection_is_cut_wakes_every_partner_for_everyt
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE application_name LIKE '%listener' AND datname = current_database()"
         )
-        heard = {await anext(wakes) for _ in range(6)}
-        assert heard == {(partner, kind) for partner in (PARTNER, "other") for kind in ("push", "reread", "connection")}
+        heard = {await anext(wakes) for _ in range(8)}
+        assert heard == {(partner, kind) for partner in (PARTNER, "other") for kind in KINDS}
         await books.pay("pay_2")
         assert {await anext(wakes), await anext(wakes)} == {(PARTNER, "push"), (PARTNER, "reread")}
 

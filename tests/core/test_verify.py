@@ -463,7 +463,7 @@ def test_a_report_counts_everything_and_keeps_the_first_of_each() -> None:
     assert with_read(with_read(report, "invoices", 2), "invoices", 3).read == {"invoices": 5}
 
 
-def test_drift_outweighs_what_could_not_be_compared_and_that_outweighs_equal() -> None:
+def test_drift_goes_before_what_could_not_be_compared_and_that_before_equal() -> None:
     drift = Judgement(drifts=(Drift(kind=DriftKind.DIFFERENT, subject=("invoices", "1"), detail="x"),))
     assert outcome_of(Report()) is Outcome.EQUAL
     assert outcome_of(Report(unread=("x",))) is Outcome.UNCHECKED

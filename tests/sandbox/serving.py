@@ -179,7 +179,7 @@ async def consent(
     page = await api.get("/oauth/authorize/", **query)
     assert page.status == 200, page.body
     if b'id="login-form"' in page.body:
-        fields = {"email": person["email"], "password": person["password"], **hidden_fields(page.body)}
+        fields = {**hidden_fields(page.body), "email": person["email"], "password": person["password"]}
         signed_in = await api.form("/oauth/login", fields)
         assert signed_in.status == 303, signed_in.body
         page = await api.get(signed_in.headers["Location"])

@@ -112,7 +112,7 @@ def test_a_reload_brings_new_secrets_though_systemd_reads_them_at_a_start_only(h
         assert handed_over == ["freshbooks-syncd", "600"]
         host.machine.systemctl("restart", SERVICE)
         assert not host.machine.path("/run/private/freshbooks-syncd/credentials.json").exists()
-        assert host.get(new)[0] == 303
+        assert host.get(host.link("acme"))[0] == 303
     finally:
         host.credential("public.link_keys", f"p1:{LINK_KEY}")
 

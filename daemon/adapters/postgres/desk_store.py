@@ -81,7 +81,10 @@ class DeskStore:
         # Not as the partner's reader: row security keeps it from indexes over lower(). What is found is only a hint;
         # the list itself is read as the reader, for whom ids of others name nothing.
         async with self._source.connection() as connection:
-            rows = await connection.fetch(_SQL["found_invoices"], partner_id, search, _FOUND_MAX + 1)
+            try:
+                rows = await connection.fetch(_SQL["found_invoices"], partner_id, search, _FOUND_MAX + 1)
+            except asyncpg.DataError as error:  # a text that no row can have
+                raise ValueError(str(error)) from error
         return [row["invoice_id"] for row in rows] if len(rows) <= _FOUND_MAX else None
 
     async def invoice(self, partner_id: PartnerId, invoice_id: InvoiceId) -> InvoiceDetail | None:

@@ -24,7 +24,7 @@ def quick(cls: type[T]) -> type[T]:
         "    return self",
     )
     made: dict[str, Any] = {"new": object.__new__, "thawed": thawed, "defaults": defaults}
-    exec("\n".join(lines), made)  # noqa: S102 -- the same way in which dataclasses make theirs, from the same names
+    exec("\n".join(lines), made)  # noqa: S102 -- as dataclasses make theirs  # nosec B102
     cls.__new__ = made["__new__"]  # type: ignore[method-assign]
     del cls.__init__
     return cls
