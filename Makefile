@@ -8,7 +8,7 @@ SECRETS := $(BIN)/detect-secrets-hook --disable-plugin KeywordDetector
 # Made-up secrets in tests look like real ones, except for keys and tokens with a form that the other plugins know.
 MADE_UP := --disable-plugin BasicAuthDetector --disable-plugin Base64HighEntropyString --disable-plugin HexHighEntropyString
 
-.PHONY: help demo test histories verify-load chaos-push bench bench-quick check core security openapi lock clean venv
+.PHONY: help demo test histories verify-load chaos-push bench bench-quick check core security openapi lock clean venv whole-histories
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ chaos-fleet: venv  ## MINUTES=n of three daemons on one Postgres, killed and fro
 .PHONY: simulate
 simulate: venv  ## SEEDS=n fleets in bad weather, in memory and virtual time (FROM=seed, PLAN=short, year or stretched)
 	@PYTHONHASHSEED=0 $(BIN)/python -m tests.simulation --seeds $${SEEDS:-200} --from $${FROM:-1} --plan $${PLAN:-short}
+
+whole-histories: venv  ## 100 random histories over HTTP and Postgres (SYNCD_WHOLE_HISTORIES_FROM=seed for others)
+	@SYNCD_WHOLE_HISTORIES=$${SYNCD_WHOLE_HISTORIES:-100} $(BIN)/pytest -n auto -q tests/whole/test_histories.py $(PYTEST_ARGS)
 
 check: venv  ## style, types, direction of imports, and the core's coverage
 	$(BIN)/ruff check
