@@ -63,6 +63,7 @@ async def test_a_consent_connects_as_pending_with_its_tokens(
         epoch=1,
         timezone="America/Chicago",
         business_uuid="b-91",
+        push_open=False,
     )
     assert NEW in await books.store.partners()
     stored = await tokens.load_tokens(NEW)

@@ -4,6 +4,8 @@ import json
 import re
 import signal
 from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -26,6 +28,7 @@ pytestmark = [needs_root_systemd, pytest.mark.xdist_group("machine"), pytest.mar
 
 REPLACED_WITHIN_S = 60.0
 """The watchdog's patience, a start, and a busy machine."""
+ANSWERS_PER_RESTART = 10
 
 
 @pytest.fixture(scope="module")
@@ -185,18 +188,23 @@ def test_the_first_request_starts_a_stopped_service(host: Host) -> None:
     assert host.machine.shows(SERVICE, "ActiveState") == "active"
 
 
+def _has_lines(file: Path, wanted: int) -> bool:
+    return len(file.read_text().splitlines()) >= wanted
+
+
 def test_five_restarts_under_load_fail_no_request(host: Host) -> None:
     stop, script = "/run/stop-load", "/srv/freshbooks-syncd/tests/system/load.py"
-    host.machine.run("systemd-run", "--unit=load", "-q", "-p", "StandardOutput=file:/run/load.json", "--collect",
+    host.machine.run("systemd-run", "--unit=load", "-q", "-p", "StandardOutput=file:/run/load.txt", "--collect",
                      "/opt/freshbooks-syncd/bin/python", script, f"{PUBLIC}/", stop)  # fmt: skip
+    told = host.machine.path("/run/load.txt")
     for _ in range(5):
+        wanted = len(told.read_text().splitlines()) + ANSWERS_PER_RESTART
         host.machine.systemctl("restart", SERVICE)
         assert host.is_ready()
+        until(partial(_has_lines, told, wanted))
     host.machine.run("touch", stop)
     until(lambda: host.machine.shows("load.service", "ActiveState") == "inactive")
-    answers = json.loads(host.machine.path("/run/load.json").read_text())
-    assert list(answers) == ["200"], answers
-    assert answers["200"] > 20
+    assert set(told.read_text().splitlines()) == {"200"}
 
 
 # ---- at work ---------------------------------------------------------------------------------------------------------

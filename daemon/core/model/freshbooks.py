@@ -174,8 +174,13 @@ class Snapshot:
 
     @property
     def is_consistent(self) -> bool:
-        """Whether `amount - outstanding` equals what the live payments apply (P7)."""
+        """Whether `amount - outstanding` equals what the live payments apply (P7), and no record is there twice.
+
+        One that is deleted between the two listings is in both of them.
+        """
         applied = sum((p.amount for p in self.live_payments), Decimal(0))
+        if len({p.id for p in self.payments}) < len(self.payments):
+            return False
         return self.invoice.amount - self.invoice.outstanding == applied
 
     @property
