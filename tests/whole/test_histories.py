@@ -12,10 +12,10 @@ from tests.actors.history_verdict import faults_of
 from tests.actors.history_weather import Weather
 from tests.whole.stage import WITHIN_S, Partner, Site
 
-HISTORIES = int(os.environ.get("SYNCD_WHOLE_HISTORIES", "0"))
-"""None in the suite: some seeds do not come to rest in their time yet. `make whole-histories` plays a hundred."""
+HISTORIES = int(os.environ.get("SYNCD_WHOLE_HISTORIES", "100"))
 FIRST = int(os.environ.get("SYNCD_WHOLE_HISTORIES_FROM", "1"))
-PER_TEST = 5
+PER_TEST = 25
+"""Side by side, since much of their time is waiting."""
 PAUSES = (0.0, 0.01, 0.05, 0.3)
 LIVES_MAX = 3
 
