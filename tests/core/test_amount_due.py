@@ -61,6 +61,15 @@ def test_a_snapshot_that_does_not_add_up_stores_nothing_and_is_read_again() -> N
     assert decision.reread
 
 
+def test_a_snapshot_that_shows_a_record_both_live_and_deleted_stores_nothing_and_is_read_again() -> None:
+    live = make_fb_payment(amount=40)
+    gone = replace(live, vis_state=VisState.DELETED)
+    torn = replace(make_snapshot(payments=[live]), payments=(live, gone))
+    decision = decide_snapshot(torn, make_context())
+    assert decision.invoice is None
+    assert decision.reread
+
+
 def test_what_stood_still_stands_when_a_read_stores_nothing() -> None:
     row = make_invoice()
     context = make_context(row, [make_link(make_payment(amount=130))])

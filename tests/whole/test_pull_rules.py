@@ -240,6 +240,31 @@ async def test_p9_a_stale_read_never_overwrites_a_newer_one(site: Site) -> None:
         assert partner.invoice(invoice).amount_due == 150
 
 
+async def test_p7_a_payment_deleted_between_the_two_listings_is_seen_once_in_a_snapshot_read_again(site: Site) -> None:
+    partner = site.add()
+    invoice = partner.bill("100.00")
+    async with partner.connected():
+        payment = partner.pay(invoice, "40.00")
+        partner.move(payment, PaymentStatus.SUCCEEDED)
+        await partner.shows(is_recorded)
+        (record,) = partner.fb_payments(invoice)
+
+        def delete_it(call: Call) -> None:
+            if dict(call.params).get("search[invoiceid]") and record.vis_state == 0:
+                partner.book("payment.update", record.id, {"vis_state": 1})
+
+        partner.after = delete_it
+        partner.asked.clear()
+        partner.ring(Resource.INVOICES, invoice, partner.clock.now())
+        await partner.shows(lambda rows: (IssueKind.OURS_CHANGED, ("payment", payment)) in rows.issues)
+        listed = [
+            dict(call.params).get("search[vis_state]") for call in partner.asked if call.path.endswith("payments")
+        ]
+        assert listed.count("1") > 1
+        assert partner.invoice(invoice).amount_due == 60
+        assert not [fact for fact in site.notes.facts if fact[0] == "child_crashed"]
+
+
 async def test_p10_one_bad_record_is_quarantined_the_rest_of_the_page_is_stored_and_it_is_retried(site: Site) -> None:
     partner = site.add()
     bad, good = partner.bill("77.77"), partner.bill("50.00")
