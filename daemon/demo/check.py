@@ -11,7 +11,7 @@ import asyncpg
 from yarl import URL
 
 from daemon.adapters.clock import SystemClock
-from daemon.demo import steps_connect, steps_money
+from daemon.demo import steps_connect, steps_money, steps_payout
 from daemon.demo.person import PageRefused, Person
 from daemon.demo.scene import NotShown, Scene, account_of, partner_of
 from daemon.demo.stage import Stage
@@ -32,6 +32,7 @@ STEPS: tuple[tuple[str, tuple[str, ...], Step], ...] = (
     ("partial payment and credit -> amount due", ("P3",), steps_money.partial_and_credit),
     ("ACH fails after its push -> due again", ("W2", "P7"), steps_money.ach_fails),
     ("bookkeeper edits our payment -> issue", ("P8",), steps_money.bookkeeper_edits_ours),
+    ("payouts -> a month that adds up", ("W6",), steps_payout.month_adds_up),
 )
 
 

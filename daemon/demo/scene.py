@@ -78,15 +78,16 @@ class Scene:
             "SELECT * FROM sync.issue WHERE partner_id = $1 AND kind = $2 AND closed_at IS NULL", self.partner_id, kind
         )
 
-    async def unpaid(self, count: int) -> list[int]:
-        """Choose unpaid invoices without any payment, newest first."""
+    async def unpaid(self, count: int, currency: str | None = None) -> list[int]:
+        """Choose unpaid invoices without any payment, newest first; in one currency where it matters."""
         rows = await self.database.fetch(
             "SELECT invoice_id FROM platform.invoice i WHERE partner_id = $1 AND payable AND amount_due = total "
-            "AND total >= 10 AND NOT EXISTS (SELECT FROM platform.payment p "
+            "AND total >= 10 AND coalesce(currency = $3, true) AND NOT EXISTS (SELECT FROM platform.payment p "
             "WHERE p.partner_id = i.partner_id AND p.invoice_id = i.invoice_id) "
             "ORDER BY issued_on DESC, invoice_id DESC LIMIT $2",
             self.partner_id,
             count,
+            currency,
         )
         if len(rows) < count:
             raise NotShown(f"only {len(rows)} of {count} unpaid invoices to show this with")

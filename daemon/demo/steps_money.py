@@ -15,7 +15,7 @@ async def pay_in_ap(scene: Scene) -> str:
     (invoice_id,) = await scene.unpaid(1)
     due = (await scene.invoice(invoice_id))["amount_due"]
     payment_id = await scene.pay(invoice_id, due)
-    payment = await _recorded(scene, invoice_id, payment_id)
+    payment = await recorded(scene, invoice_id, payment_id)
     if (payment["type"], Decimal(payment["amount"]["amount"])) != ("Credit Card", due):
         raise NotShown(f"FreshBooks shows {payment['type']} {payment['amount']} instead of Credit Card {due}")
 
@@ -136,7 +136,7 @@ async def ach_fails(scene: Scene) -> str:
     (invoice_id,) = await scene.unpaid(1)
     due = (await scene.invoice(invoice_id))["amount_due"]
     payment_id = await scene.pay(invoice_id, due, "ach")
-    payment = await _recorded(scene, invoice_id, payment_id)
+    payment = await recorded(scene, invoice_id, payment_id)
     await scene.move_payment(invoice_id, payment_id, "failed")
 
     async def due_again() -> bool:
@@ -162,7 +162,7 @@ async def bookkeeper_edits_ours(scene: Scene) -> str:
     (invoice_id,) = await scene.unpaid(1)
     due = (await scene.invoice(invoice_id))["amount_due"]
     payment_id = await scene.pay(invoice_id, due)
-    payment = await _recorded(scene, invoice_id, payment_id)
+    payment = await recorded(scene, invoice_id, payment_id)
 
     async def paid() -> bool:
         return bool((await scene.invoice(invoice_id))["status"] == "paid")
@@ -177,7 +177,9 @@ async def bookkeeper_edits_ours(scene: Scene) -> str:
     return f"{payment_id} was edited to {lower} in FreshBooks: an issue asks what to do, nothing is due"
 
 
-async def _recorded(scene: Scene, invoice_id: int, payment_id: str) -> dict[str, Any]:
+async def recorded(scene: Scene, invoice_id: int, payment_id: str) -> dict[str, Any]:
+    """Wait for a payment of the platform to stand in FreshBooks, and give FreshBooks' record."""
+
     async def look() -> dict[str, Any] | None:
         return next((row for row in await scene.fb_payments(invoice_id) if payment_id in row["note"]), None)
 

@@ -21,6 +21,7 @@ STEPS = {
     "partial payment and credit -> amount due": ["P3"],
     "ACH fails after its push -> due again": ["W2", "P7"],
     "bookkeeper edits our payment -> issue": ["P8"],
+    "payouts -> a month that adds up": ["W6"],
 }
 
 
