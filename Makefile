@@ -29,7 +29,7 @@ bench: venv  ## ours beside the peers, on the same books and the same Postgres (
 bench-quick: venv  ## the same on small books, in under three minutes
 	@$(BIN)/python -m tests.bench --quick --only "$(BENCH_ONLY)"
 
-verify-load: venv  ## what a verification of INVOICES=100000 costs: calls, CPU time, memory
+verify-load: venv  ## a verification of INVOICES=100000 at FreshBooks' pace (four minutes): calls, CPU time, memory
 	@$(BIN)/python -m tests.verify.load --invoices $${INVOICES:-100000}
 
 chaos-push: venv  ## PAYMENTS=n through lost answers, refusals and kill -9; exit 0 when each stands exactly once in FreshBooks

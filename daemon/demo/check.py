@@ -11,7 +11,7 @@ import asyncpg
 from yarl import URL
 
 from daemon.adapters.clock import SystemClock
-from daemon.demo import steps_connect, steps_money, steps_payout
+from daemon.demo import steps_connect, steps_money, steps_options, steps_payout
 from daemon.demo.person import PageRefused, Person
 from daemon.demo.scene import NotShown, Scene, account_of, partner_of
 from daemon.demo.stage import Stage
@@ -33,6 +33,8 @@ STEPS: tuple[tuple[str, tuple[str, ...], Step], ...] = (
     ("ACH fails after its push -> due again", ("W2", "P7"), steps_money.ach_fails),
     ("bookkeeper edits our payment -> issue", ("P8",), steps_money.bookkeeper_edits_ours),
     ("payouts -> a month that adds up", ("W6",), steps_payout.month_adds_up),
+    ("a PDF only while switched on", ("O4",), steps_options.pdf_on_demand),
+    ("deleted in FB -> archived while switched on", ("O1",), steps_options.mirror_deleted),
 )
 
 

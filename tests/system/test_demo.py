@@ -22,6 +22,8 @@ STEPS = {
     "ACH fails after its push -> due again": ["W2", "P7"],
     "bookkeeper edits our payment -> issue": ["P8"],
     "payouts -> a month that adds up": ["W6"],
+    "a PDF only while switched on": ["O4"],
+    "deleted in FB -> archived while switched on": ["O1"],
 }
 
 

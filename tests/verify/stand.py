@@ -12,6 +12,7 @@ from typing import Any
 
 from daemon.actors.callbacks import Doorbell
 from daemon.actors.limiter import Limiter, Limiters, Line
+from daemon.actors.ports import Accounting
 from daemon.actors.pull import list_accounts, reread_objects
 from daemon.actors.push import push_next
 from daemon.actors.verify import Verification
@@ -75,9 +76,11 @@ class Stand:
     # ---- the daemon's work -------------------------------------------------------------------------------------------
 
     def line(self) -> Line:
-        limiter = Limiter(self.clock, self.policy.rate)
+        return Line(PARTNER, self.accounting(), Limiter(self.clock, self.policy.rate), self.notes)
+
+    def accounting(self) -> Accounting:
         connection = Connection(partner_id=PARTNER, status=ConnectionStatus.CONNECTED, scope=self.scope)
-        return Line(PARTNER, self.world.account(connection), limiter, self.notes)
+        return self.world.account(connection)
 
     async def pull(self, feed: Feed = Feed.CENSUS) -> None:
         """Run a feed to its end, and note both live feeds as run: a census reads all that they would."""
@@ -106,8 +109,11 @@ class Stand:
             else:
                 return
 
-    async def verify(self, mode: VerifyMode = VerifyMode.FULL, *, repair: bool = False) -> Report:
+    async def verify(
+        self, mode: VerifyMode = VerifyMode.FULL, *, repair: bool = False, line: Line | None = None
+    ) -> Report:
         """Verify as the supervisor does, long enough after the last look that nothing counts as unread."""
+        line = line or self.line()
         self.clock.at += timedelta(minutes=10)
         store = self.world.verify
         assert await store.ask(PARTNER, mode, "Ann", self.clock.now(), 7, repair=repair)
@@ -115,7 +121,7 @@ class Stand:
         assert ask is not None
         verification = Verification(world=self.world, scope=self.scope, ask=ask, policy=self.policy)
         await verification.begin()
-        while await verification.step(self.line(), tuple(self.cursors.values())):
+        while await verification.step(line, tuple(self.cursors.values())):
             pass
         return await store.finish(self.scope, ask, self.clock.now(), verification.report, timedelta(days=90))
 
