@@ -57,10 +57,21 @@ core: venv  ## the core's own tests, which must reach every branch of it
 	$(BIN)/coverage run --data-file=.coverage.core -m pytest -q tests/core
 	$(BIN)/coverage report --data-file=.coverage.core --include='daemon/core/*' --fail-under=100 --skip-covered
 
-# No semgrep: its pins (protobuf, opentelemetry, wrapt, jsonschema) are older than what the lock holds. What its rules would
-# look for here, ruff's do: no SQL from pieces (S608), no bare or blind except (E722, BLE001), the clock only through its port.
-security: venv  ## unsafe code, secrets in the tree, and the list of what is shipped (dist/sbom.json)
+# semgrep pins packages (protobuf, opentelemetry, wrapt, jsonschema) older than our lock's, so it has a lock and an environment
+# of its own. Its rules are the local ones; it asks for no others and reports to nobody.
+SEMGREP := .venv/semgrep/bin/semgrep
+SEMGREP_SCAN := PATH="$(CURDIR)/.venv/semgrep/bin:$$PATH" $(SEMGREP) scan --metrics off --disable-version-check --config .ci/semgrep/rules.yml
+
+$(SEMGREP): requirements/semgrep.txt | venv
+	@$(BIN)/uv --no-config venv --quiet --clear --python $(BIN)/python .venv/semgrep
+	@$(BIN)/uv --no-config --system-certs pip install --quiet --python .venv/semgrep/bin/python --no-deps --require-hashes -r $< || \
+		$(BIN)/python -m pip --python .venv/semgrep/bin/python install --quiet --no-deps --require-hashes -r $<
+	@touch $@
+
+security: venv $(SEMGREP)  ## unsafe code, secrets in the tree, and the list of what is shipped (dist/sbom.json)
 	$(BIN)/bandit --quiet --recursive --severity-level medium --configfile pyproject.toml daemon
+	$(SEMGREP_SCAN) --quiet --test .ci/semgrep/rules.py
+	$(SEMGREP_SCAN) --quiet --error daemon
 	git ls-files -z -- ':!requirements' ':!tests' | xargs -0 $(SECRETS)
 	git ls-files -z -- tests | xargs -0 $(SECRETS) $(MADE_UP)
 	@mkdir -p dist
@@ -73,6 +84,8 @@ lock: venv  ## resolve pyproject.toml anew and write requirements/*.txt
 	$(BIN)/uv --no-config --system-certs lock --quiet
 	$(UV_EXPORT) --no-dev --group build --extra embedded --extra speed --output-file requirements/runtime.txt >/dev/null
 	$(UV_EXPORT) --all-extras --all-groups --output-file requirements/dev.txt >/dev/null
+	@echo semgrep | $(BIN)/uv --no-config --system-certs pip compile --quiet --universal --python-version 3.11 --no-header \
+		--no-annotate --generate-hashes --output-file requirements/semgrep.txt - >/dev/null
 	@! grep -n '://' requirements/*.txt
 
 clean:  ## remove everything that was made here

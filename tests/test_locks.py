@@ -57,7 +57,7 @@ def test_the_runtime_lock_is_part_of_the_other() -> None:
     assert _pins("runtime").items() <= _pins("dev").items()
 
 
-@pytest.mark.parametrize("lock", ["runtime", "dev"])
+@pytest.mark.parametrize("lock", ["runtime", "dev", "semgrep"])
 def test_every_package_is_pinned_by_hash_and_no_registry_is_named(lock: str) -> None:
     text = _lock(lock)
     entries = re.split(r"\n(?=\S)", text.strip())

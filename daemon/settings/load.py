@@ -61,7 +61,7 @@ def require_complete(settings: Settings) -> None:
     """Check that a daemon can run with these settings. Raises SettingsError naming the first key that must be given."""
     needed = {
         "freshbooks.client_id": (settings.freshbooks.client_id, _ON_THE_APPLICATION_PAGE),
-        "freshbooks.client_secret": (settings.freshbooks.client_secret.get_secret_value(), _ON_THE_APPLICATION_PAGE),
+        "freshbooks.client_secret": (settings.freshbooks.client_secret, _ON_THE_APPLICATION_PAGE),
         "encryption.keys": (settings.encryption.keys, HOW_TO_MAKE_A_KEY),
         "public.link_keys": (settings.public.link_keys, HOW_TO_MAKE_A_LINK_KEY),
         "public.base_url": (settings.base_url(), "give the https address that partners use"),
