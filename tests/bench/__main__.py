@@ -20,7 +20,7 @@ from tests.bench.stand import opened_stand
 
 MEASURES = (*pull_rows.MEASURES, *live_rows.MEASURES, *push_rows.MEASURES)
 """Every measure of either scale: `async (Stand) -> list[Row]`, run in this order. Add a module's own here."""
-FULL_ONLY = (*web_rows.MEASURES, *scale_rows.MEASURES)
+FULL_ONLY = (*pull_rows.FULL_ONLY, *web_rows.MEASURES, *scale_rows.MEASURES)
 """Measures that take minutes at any scale: run last, and not by `--quick` unless asked for by name."""
 _log = logging.getLogger("bench")
 

@@ -162,6 +162,29 @@ async def latency(stand: Stand) -> list[Row]:
     return rows
 
 
+async def whole_account(stand: Stand) -> list[Row]:
+    """Connect the large books: count, read all four listings, close, and compare every invoice with FreshBooks'."""
+    name = await stand.partner()
+    run = await stand.whole(name)
+    differences = await stand.differences(name)
+    work = f"from Pending to Connected, an account of {stand.scale.invoices:,} invoices"
+    return [
+        Row(work=work, unit="s", ours=run.seconds),
+        Row(
+            work="the same, peak memory",
+            unit="MB",
+            ours=run.peak_mb,
+            goals=(Goal(sign="<=", bound=120, value=run.peak_mb),),
+        ),
+        Row(
+            work="the same, invoices missing or not equal to the cent",
+            unit="invoices",
+            ours=differences,
+            goals=(Goal(sign="==", bound=0, value=differences),),
+        ),
+    ]
+
+
 async def _limit(stand: Stand, source: str) -> float:
     target = await stand.database("migrated")
     arguments = ("-m", "tests.bench.limit_run", stand.server.dsn(source), stand.server.dsn(target))
@@ -177,3 +200,4 @@ async def _orjson_s_a_page(stand: Stand) -> float:
 
 
 MEASURES = (initial_sync, unchanged, latency)
+FULL_ONLY = (whole_account,)

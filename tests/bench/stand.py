@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -98,18 +99,40 @@ class Stand:
             async with http.put(url, json=[slow] if seconds else []) as answer:
                 assert answer.status < 400, await answer.text()
 
+    async def differences(self, name: str) -> int:
+        """How many invoices of a database are not there, or not to the cent, as FreshBooks' books have them."""
+        url = f"{self.greeting['base_url']}/_sandbox/books/{self.scope.account_id}/summary"
+        async with aiohttp.ClientSession() as http, http.get(url) as answer:
+            theirs = {
+                (row["invoiceid"], Decimal(row["amount"]), Decimal(row["outstanding"]))
+                for row in (await answer.json())["invoices"]
+            }
+        connection = await asyncpg.connect(self.server.dsn(name))
+        try:
+            rows = await connection.fetch("SELECT invoice_id, total, amount_due FROM platform.invoice")
+        finally:
+            await connection.close()
+        return len(theirs ^ {tuple(row) for row in rows})
+
     # ---- contestants -------------------------------------------------------------------------------------------------
 
     async def ours(self, name: str, feed: Feed, **more: Any) -> Measured:
         """Let the daemon read the listing of all invoices to its end, as a part of an initial sync or of a census."""
         await self._prepare(name, feed)
+        return await self._daemon(name, feed.value, **more)
+
+    async def whole(self, name: str) -> Measured:
+        """Let the daemon work from the consent until the partner is Connected, and tell what that took."""
+        return await self._daemon(name, None)
+
+    async def _daemon(self, name: str, feed: str | None, **more: Any) -> Measured:
         job = Job(
             dsn=self.server.dsn(name),
             url=self.greeting["base_url"],
             key=ENCRYPTION_KEY,
             client_id=self.greeting["client_id"],
             client_secret=self.greeting["client_secret"],
-            feed=feed.value,
+            feed=feed,
             **more,
         )
         said = await self.run(Path(sys.executable), "-m", "tests.bench.daemon_run", msgspec.json.encode(job).decode())

@@ -25,7 +25,7 @@ def settings(books: Books, port: str) -> str:
     return text.replace('base_url = "http://localhost:8080"', f'base_url = "http://127.0.0.1:{port}"')
 
 
-async def _ringing(books: Books, partner: Partner) -> bool:
+async def is_ringing(books: Books, partner: Partner) -> bool:
     trusted = await books.database.fetchval(
         "SELECT count(*) FROM sync.callback WHERE partner_id = $1 AND trusted_at IS NOT NULL", partner.partner_id
     )
@@ -49,23 +49,23 @@ async def test_a_change_in_freshbooks_is_stored_within_seconds_by_webhook(databa
         partner = await books.add(40)
         async with running(tmp_path, settings(books, port)) as program:
             await eventually(lambda: books.is_connected(partner), within_s=60)
-            await eventually(partial(_ringing, books, partner), within_s=60)
+            await eventually(partial(is_ringing, books, partner), within_s=60)
             (invoice,) = await books.unpaid(partner)
             await books.control("POST", f"books/{partner.account_id}/invoices/{invoice}/pay", {})
-            await eventually(lambda: _is(books, partner, invoice, "0.00"), within_s=10)
+            await eventually(lambda: is_due(books, partner, invoice, "0.00"), within_s=10)
             assert await _outcomes(program, "rang") > 0
             await books.database.execute("UPDATE sync.connection SET disconnecting = true")
             await books.database.execute("SELECT pg_notify('syncd_wake', $1)", f"{partner.partner_id}:connection")
-            await eventually(lambda: _is_gone(books, partner), within_s=20)
+            await eventually(lambda: is_gone(books, partner), within_s=20)
             program.send(signal.SIGTERM)
             assert await program.end() == 0
 
 
-async def _is(books: Books, partner: Partner, invoice: int, wanted: str) -> bool:
+async def is_due(books: Books, partner: Partner, invoice: int, wanted: str) -> bool:
     return await _total(books, partner, invoice) == wanted
 
 
-async def _is_gone(books: Books, partner: Partner) -> bool:
+async def is_gone(books: Books, partner: Partner) -> bool:
     left = await books.database.fetchval("SELECT count(*) FROM sync.callback WHERE partner_id = $1", partner.partner_id)
     return await books.status(partner) == "not_connected" and left == 0
 
@@ -76,7 +76,7 @@ async def test_forged_oversized_and_malformed_deliveries_are_refused_and_counted
         partner = await books.add(5)
         async with running(tmp_path, settings(books, port)) as program:
             await eventually(lambda: books.is_connected(partner), within_s=60)
-            await eventually(partial(_ringing, books, partner), within_s=60)
+            await eventually(partial(is_ringing, books, partner), within_s=60)
             url = f"http://127.0.0.1:{port}/webhooks/freshbooks/{partner.partner_id}"
             good = f"name=invoice.update&object_id=1&account_id={partner.account_id}"
             cases = [
@@ -111,7 +111,7 @@ async def test_a_replayed_delivery_asks_for_one_read_and_is_counted_apart(databa
         partner = await books.add(5)
         async with running(tmp_path, settings(books, port)) as program:
             await eventually(lambda: books.is_connected(partner), within_s=60)
-            await eventually(partial(_ringing, books, partner), within_s=60)
+            await eventually(partial(is_ringing, books, partner), within_s=60)
             sealed = await books.database.fetchval("SELECT verifier FROM sync.callback LIMIT 1")
             verifier = KeyRing.from_base64({"k1": ENCRYPTION_KEY}).decrypt(
                 sealed, partner_id=partner.partner_id, field=FIELD

@@ -435,8 +435,8 @@ class _OnlyOne(PostgresStore):
 @asynccontextmanager
 async def opened_site(dsn: str, **options: Any) -> AsyncIterator[Site]:
     """Run a sandbox over HTTP on a migrated database."""
-    limits = RateLimits(calls=0, creates=0)
-    chosen = SandboxOptions(invoices=(0,), rate_limits=limits, webhooks=False, request_log_size=1, **options)
+    options = {"rate_limits": RateLimits(calls=0, creates=0), **options}
+    chosen = SandboxOptions(invoices=(0,), webhooks=False, request_log_size=1, **options)
     async with (
         running(chosen) as sandbox,
         Pool.open(dsn, PoolLimits(size=8)) as pool,

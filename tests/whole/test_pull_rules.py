@@ -1,5 +1,6 @@
 """Each rule of the pull, named as its sentence: the real supervisor, a sandbox over HTTP, a real Postgres."""
 
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -68,6 +69,19 @@ async def test_c3_pending_until_the_last_12_months_then_all_history_are_in_and_a
     percents = [fact[2] for fact in site.notes.named("progress") if fact[1] == partner.id]
     assert percents == sorted(percents)
     assert max(percents) < 100
+
+
+@pytest.mark.parametrize("size", [0, 1, 100, 101])
+async def test_an_account_of_any_size_is_complete_once_connected(site: Site, size: int) -> None:
+    """Of 100,000: `make bench BENCH_ONLY=whole_account`."""
+    partner = site.add(size)
+    async with partner.connected(policy=replace(FAST, pull=replace(FAST.pull, page_size=100))):
+        rows = await partner.refresh()
+    books = partner.account().books.invoices
+    assert len(rows.invoices) == size
+    assert {row.id: (row.amount, row.outstanding) for row in books} == {
+        key: (row.terms.total, row.amount_due) for key, row in rows.invoices.items()
+    }
 
 
 async def test_p1_everything_works_without_webhooks_because_polling_stays_the_truth(site: Site) -> None:
