@@ -7,6 +7,7 @@ import asyncpg
 import msgspec
 
 from daemon.adapters.postgres import queries
+from daemon.adapters.postgres.account_rows import choice_of
 from daemon.adapters.postgres.connection_store import add_event, close_reconnect
 from daemon.adapters.postgres.issue_reconcile import close_issues
 from daemon.adapters.postgres.pool import Conn, Source
@@ -167,7 +168,7 @@ class ConsentStore:
         """Tell what is chosen in Set Up Accounts, or None while it is not complete."""
         async with self._source.connection() as connection:
             row = await connection.fetchrow(_SQL["account_choice"], partner_id)
-        return None if row is None else _choice_of(row)
+        return None if row is None else choice_of(row)
 
     async def save_account_choice(
         self,
@@ -241,19 +242,9 @@ class ConsentStore:
         return cancelled
 
 
-def _choice_of(row: asyncpg.Record) -> AccountChoice:
-    return AccountChoice(
-        payments=row["payments_account_id"],
-        deposits=row["deposits_account_id"],
-        fees=row["fees_account_id"],
-        record_deposits=row["record_deposits"],
-        platform_invoices=row["platform_invoices_account_id"],
-    )
-
-
 async def _forget_gone(connection: Conn, scope: Scope, before: asyncpg.Record | None, choice: AccountChoice) -> None:
     """Clear the issues about accounts that are no longer chosen; the next listing judges the new ones (C4)."""
-    old, new = _roles(_choice_of(before)) if before else {}, _roles(choice)
+    old, new = _roles(choice_of(before)) if before else {}, _roles(choice)
     changed = [role for role, account in old.items() if new[role] != account]
     if changed:
         await close_issues(connection, scope, IssueKind.ACCOUNT_GONE, "account", changed)

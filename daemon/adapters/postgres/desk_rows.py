@@ -33,7 +33,6 @@ from daemon.core.model import (
     InvoiceId,
     InvoiceStatus,
     IssueKind,
-    LedgerAccount,
     NotPayable,
     PartnerId,
     PaymentId,
@@ -282,17 +281,3 @@ def audit_of(row: asyncpg.Record) -> AuditRow:
 def event_of(row: asyncpg.Record) -> EventRow:
     """Read one event for the platform."""
     return EventRow(**{name: row[name] for name in _EVENT})
-
-
-def ledger_account_of(row: asyncpg.Record) -> LedgerAccount:
-    """Read an account of the partner's books."""
-    return LedgerAccount(
-        id=row["ledger_account_id"],
-        name=row["name"],
-        number=row["number"],
-        type=row["type"],
-        sub_type=row["sub_type"],
-        legacy_id=row["legacy_id"],
-        parent_id=row["parent_id"],
-        is_active=row["is_active"],
-    )

@@ -8,6 +8,7 @@ import asyncpg
 import msgspec
 
 from daemon.adapters.postgres import desk_rows, queries
+from daemon.adapters.postgres.account_rows import ledger_account_of
 from daemon.adapters.postgres.invoice_rows import line_of
 from daemon.adapters.postgres.pool import Conn, Source
 from daemon.core.backfill import Cursor
@@ -205,7 +206,7 @@ class DeskStore:
         """List the chart of accounts as last read, active ones only."""
         async with self._source.reading(partner_id) as connection:
             rows = await connection.fetch(_ACCOUNTS["ledger"], partner_id)
-        return tuple(desk_rows.ledger_account_of(row) for row in rows)
+        return tuple(ledger_account_of(row) for row in rows)
 
     async def events(
         self, partner_id: PartnerId, after_event_id: int = 0, limit: int = DESK_PAGE_ROWS_MAX

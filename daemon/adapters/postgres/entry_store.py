@@ -7,12 +7,12 @@ import asyncpg
 import msgspec
 
 from daemon.adapters.postgres import queries
+from daemon.adapters.postgres.account_rows import choice_of, ledger_account_of
 from daemon.adapters.postgres.issue_reconcile import reconcile_issues
 from daemon.adapters.postgres.pool import Conn, Source
 from daemon.adapters.postgres.push_changes import OURSELVES, audit, notify, store_push
 from daemon.adapters.postgres.push_rows import draft_of, entry_of
 from daemon.core.book_accounts import BookAccounts
-from daemon.core.consent import AccountChoice
 from daemon.core.deposit_rules import Member, MemberKind, Payout
 from daemon.core.entry_places import about_entry, entry_issues
 from daemon.core.errors import FenceLost
@@ -22,7 +22,6 @@ from daemon.core.model import (
     Choice,
     FbPaymentId,
     Issue,
-    LedgerAccount,
     PartnerId,
     PaymentId,
     PayoutId,
@@ -179,35 +178,14 @@ async def _accounts(connection: Conn, scope: Scope) -> BookAccounts:
     row = await connection.fetchrow(_SQL["chosen"], scope.partner_id, scope.account_id)
     rows = await connection.fetch(_SQL["ledger"], scope.partner_id, scope.account_id)
     return BookAccounts(
-        chosen=_choice_of(row) if row else None,
-        ledger=tuple(_ledger_account(found) for found in rows),
+        chosen=choice_of(row) if row and _is_chosen(row) else None,
+        ledger=tuple(ledger_account_of(found) for found in rows),
         gone_is_known=bool(row and row["gone_is_known"]),
     )
 
 
-def _choice_of(row: asyncpg.Record) -> AccountChoice | None:
-    if row["payments_account_id"] is None or row["deposits_account_id"] is None:
-        return None
-    return AccountChoice(
-        payments=row["payments_account_id"],
-        deposits=row["deposits_account_id"],
-        fees=row["fees_account_id"],
-        record_deposits=row["record_deposits"],
-        platform_invoices=row["platform_invoices_account_id"],
-    )
-
-
-def _ledger_account(row: asyncpg.Record) -> LedgerAccount:
-    return LedgerAccount(
-        id=row["ledger_account_id"],
-        name=row["name"],
-        number=row["number"],
-        type=row["type"],
-        sub_type=row["sub_type"],
-        legacy_id=row["legacy_id"],
-        parent_id=row["parent_id"],
-        is_active=row["is_active"],
-    )
+def _is_chosen(row: asyncpg.Record) -> bool:
+    return row["payments_account_id"] is not None and row["deposits_account_id"] is not None
 
 
 async def _audit_entry(connection: Conn, claim: EntryClaim, push: EntryPush) -> None:
