@@ -83,13 +83,13 @@ class _Turn:
         workers.start_soon(self._work, workers)
 
     async def _work(self, workers: TaskGroup) -> None:
-        """Take payments until none is due or one fails; whoever finds work asks for another worker."""
+        """Take payments until none is due or one fails; whoever finds more work asks for another worker."""
         try:
             while self._goes_on() and self._world.clock.now() < self._until:
                 claim = await self._claim()
                 if claim is None:
                     return
-                if self._workers < self._policy.in_flight:
+                if claim.others and self._workers < self._policy.in_flight:
                     self._start(workers)
                 await self._push(claim)
         except (*_AUTHORIZATION, *_FAILURES) as error:

@@ -161,7 +161,8 @@ class Supervisor:
             return events.Woke()
 
     async def _answer_the_door(self) -> events.Event:
-        kind = self._rung.pop()
+        kind = "push" if "push" in self._rung else next(iter(self._rung))  # a payment wakes two lanes; it goes first
+        self._rung.discard(kind)
         match kind:
             case "push":
                 return events.PushArrived()

@@ -97,7 +97,8 @@ class Claim:
     """A push that is ours to work on until its deadline, with all that a decision needs.
 
     `first` tells that this generation was never claimed before, so no look-up is needed before the POST. `fence` must
-    be given back with every write about it. `invoice_id` is the invoice it is for.
+    be given back with every write about it. `invoice_id` is the invoice it is for. `others` tells whether more payments
+    may be due.
     """
 
     scope: Scope
@@ -107,6 +108,7 @@ class Claim:
     first: bool
     invoice_id: InvoiceId
     context: InvoiceContext
+    others: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -102,12 +102,21 @@ class _Way:
 
 
 async def _way(live: Scene, invoice: int) -> _Way:
+    await eventually(lambda: _is_idle(live), within_s=PATIENCE_S, every_s=0.05)
     counters = await live.books.control("GET", "counters")
     since: int = counters["requests"]
     inserted_at = live.clock.now()
     await live.books.pay(live.partner, invoice, f"pay_{invoice}")
     await eventually(lambda: _is_posted(live, since), within_s=PATIENCE_S, every_s=0.02)
     return _Way(inserted_at, await live.books.requests(live.partner, since))
+
+
+async def _is_idle(live: Scene) -> bool:
+    """Tell whether what the payment before has asked for is done, and FreshBooks was not called for a while."""
+    before = await live.books.control("GET", "counters")
+    await live.clock.sleep(0.1)
+    left = await live.books.database.fetchval("SELECT count(*) FROM sync.reread")
+    return bool(left == 0 and before["requests"] == (await live.books.control("GET", "counters"))["requests"])
 
 
 async def _is_posted(live: Scene, since: int) -> bool:

@@ -5,9 +5,12 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from daemon.core import events
 from daemon.core.backfill import Cursor, Feed
 from daemon.core.deadlines import refresh_at, with_deadlines
-from daemon.core.state import Connection
+from daemon.core.effects import RereadObjects
+from daemon.core.state import Connection, Lane
+from daemon.core.transition import HEAD_START
 from tests.core.supervisors import (
     NOW,
     POLICY,
@@ -15,9 +18,12 @@ from tests.core.supervisors import (
     connected_connection,
     finished,
     history,
+    in_flight,
     minutes,
     pending_connection,
     running,
+    settled,
+    step_syncing,
 )
 
 DAY = timedelta(days=1)
@@ -152,3 +158,12 @@ REFRESHES: list[tuple[str, datetime | None, datetime]] = [
 @pytest.mark.parametrize(("expires_at", "at"), [row[1:] for row in REFRESHES], ids=[row[0] for row in REFRESHES])
 def test_a_token_is_refreshed_well_before_it_expires(expires_at: datetime | None, at: datetime) -> None:
     assert refresh_at(expires_at, NOW, POLICY) == at
+
+
+def test_a_payment_on_its_way_has_a_head_start_over_the_decision_about_its_invoice() -> None:
+    state, effects = step_syncing(in_flight(settled(), Lane.PUSH), events.RereadAsked())
+    assert (state.schedule.reread_at, effects) == (NOW + HEAD_START, [])
+    again, _ = step_syncing(state, events.RereadAsked(), NOW + HEAD_START / 2)
+    assert again.schedule.reread_at == NOW + HEAD_START  # payments that follow one another do not put it off
+    _, effects = step_syncing(again, events.Woke(), NOW + HEAD_START)
+    assert [type(effect) for effect in effects] == [RereadObjects]

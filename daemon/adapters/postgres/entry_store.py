@@ -64,7 +64,8 @@ class EntryStore:
 
     async def begin_entry(self, claim: EntryClaim, draft: JournalDraft, deadline_at: datetime) -> EntryPush:
         """Fence the send of this very draft: state `sending`, this attempt counted; committed. Raises FenceLost."""
-        async with self._source.fenced(claim.scope.partner_id) as connection:
+        lease = self._source.lease(claim.scope.partner_id)
+        async with self._source.connection() as connection:
             row = await connection.fetchrow(
                 _PUSHES["begin_send"],
                 claim.scope.partner_id,
@@ -75,6 +76,7 @@ class EntryStore:
                 deadline_at,
                 claim.push.kind.value,
                 msgspec.to_builtins(draft),
+                lease,
             )
         if row is None:
             raise FenceLost(f"{claim.push.kind} {claim.push.subject} is no longer ours to send")

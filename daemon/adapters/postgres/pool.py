@@ -54,6 +54,10 @@ class Source(Protocol):
         """Lend a connection with a transaction around it that writes for a partner beside its one writer."""
         ...
 
+    def lease(self, partner_id: PartnerId) -> int | None:
+        """Tell the epoch that a single statement names to write for a partner; None where no lease guards."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolLimits:
@@ -87,7 +91,9 @@ class Pool:
             timeout=limits.acquire_timeout_s,
             command_timeout=limits.command_timeout_s,
             statement_cache_size=256,
+            max_cached_statement_lifetime=0,  # the first payment after a quiet hour is as urgent
             init=_prepare,
+            reset=_as_it_is,
             server_settings={
                 "application_name": name,
                 "timezone": "UTC",
@@ -142,6 +148,10 @@ class Pool:
         """Lend a connection with a transaction around it. Raises StoreUnavailable."""
         return self.transaction()
 
+    def lease(self, partner_id: PartnerId) -> int | None:  # noqa: ARG002 -- under no lease
+        """Tell that no lease guards."""
+        return None
+
 
 @dataclass(frozen=True, slots=True)
 class Leased:
@@ -182,6 +192,10 @@ class Leased:
             await connection.execute("SELECT sync.fence($1, $2)", partner_id, epoch)
             yield connection
 
+    def lease(self, partner_id: PartnerId) -> int | None:
+        """Tell the epoch that the partner is held under."""
+        return self.epoch(partner_id)
+
 
 @dataclass(frozen=True, slots=True)
 class Bound:
@@ -208,11 +222,19 @@ class Bound:
 
     fenced = writing
 
+    def lease(self, partner_id: PartnerId) -> int | None:  # noqa: ARG002 -- the transaction is guarded as a whole
+        """Tell that no other lease guards."""
+        return None
+
 
 async def _prepare(connection: Any) -> None:  # noqa: ANN401 -- asyncpg hands over either of its two connection types
     await connection.set_type_codec(
         "jsonb", schema="pg_catalog", encoder=_encode_json, decoder=msgspec.json.decode, format="text"
     )
+
+
+async def _as_it_is(_: Any) -> None:  # noqa: ANN401 -- asyncpg hands over either of its two connection types
+    """Ask for nothing more on release: every setting, lock and cursor of ours ends with its transaction."""
 
 
 def _encode_json(value: object) -> str:

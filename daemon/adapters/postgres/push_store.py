@@ -40,8 +40,9 @@ class PushStore:
         Order per invoice is kept: an invoice with a push in flight yields none. The state stays as it was: one that is
         still `sending` was cut off between the request and its record.
         """
-        async with self._source.fenced(scope.partner_id) as connection:
-            row = await connection.fetchrow(_SQL["claim"], scope.partner_id, scope.account_id, now, deadline_at)
+        lease = self._source.lease(scope.partner_id)
+        async with self._source.connection() as connection:
+            row = await connection.fetchrow(_SQL["claim"], scope.partner_id, scope.account_id, now, deadline_at, lease)
             if row is None:
                 return None
             push, invoice_id = push_of(row), InvoiceId(row["invoice_id"])
@@ -55,6 +56,7 @@ class PushStore:
             first=push.claimed_at is None,
             invoice_id=invoice_id,
             context=context,
+            others=row["others"],
         )
 
     async def next_push_at(self, scope: Scope, now: datetime) -> datetime | None:
@@ -65,7 +67,8 @@ class PushStore:
 
     async def begin_send(self, claim: Claim, deadline_at: datetime) -> Push:
         """Fence the send: state `sending`, this attempt counted, a fresh deadline; committed. Raises FenceLost."""
-        async with self._source.fenced(claim.scope.partner_id) as connection:
+        lease = self._source.lease(claim.scope.partner_id)
+        async with self._source.connection() as connection:
             row = await connection.fetchrow(
                 _SQL["begin_send"],
                 claim.scope.partner_id,
@@ -76,6 +79,7 @@ class PushStore:
                 deadline_at,
                 PAYMENT,
                 None,
+                lease,
             )
         if row is None:
             raise FenceLost(f"payment {claim.push.payment_id} is no longer ours to send")

@@ -21,12 +21,12 @@ WHERE partner_id = $1 AND kind = 'payment' AND subject = ANY ($2::text[]) AND st
 
 -- name: claim
 -- The oldest due push. One in flight on the same invoice goes first, then what is ready and older; a push that another
--- process is about to claim is skipped, and those behind it wait with it.
+-- process is about to claim is skipped, and those behind it wait with it. `others` tells whether more may be due.
 UPDATE sync.push AS p
 SET fence = fence + 1, worked_at = $3, deadline_at = $4, updated_at = now()
 WHERE (partner_id, kind, subject, generation) = (
     SELECT c.partner_id, c.kind, c.subject, c.generation FROM sync.push c
-    WHERE c.partner_id = $1 AND c.account_id = $2 AND c.kind = 'payment'
+    WHERE (SELECT sync.held($1, $5)) AND c.partner_id = $1 AND c.account_id = $2 AND c.kind = 'payment'
       AND c.state IN ('ready', 'sending', 'uncertain', 'waiting')
       AND (c.deadline_at IS NULL OR c.deadline_at <= $3)
       AND CASE c.state WHEN 'waiting' THEN c.not_before <= $3 ELSE coalesce(c.not_before <= $3, true) END
@@ -45,7 +45,12 @@ WHERE (partner_id, kind, subject, generation) = (
     LIMIT 1
     FOR UPDATE SKIP LOCKED
 )
-RETURNING p.*
+RETURNING p.*, EXISTS (
+    SELECT FROM sync.push o
+    WHERE o.partner_id = $1 AND o.account_id = $2 AND o.kind = 'payment'
+      AND o.state IN ('ready', 'sending', 'uncertain', 'waiting')
+      AND (o.state <> 'waiting' OR o.not_before <= $3)
+      AND (o.subject, o.generation) <> (p.subject, p.generation)) AS others
 
 -- name: claim_entry
 -- The oldest due journal entry; entries wait for no one but themselves.
@@ -87,7 +92,7 @@ UPDATE sync.push
 SET state = 'sending', deadline_at = $6, claimed_at = coalesce(claimed_at, worked_at), attempts = attempts + 1,
     entry = coalesce($8::jsonb, entry), updated_at = now()
 WHERE partner_id = $1 AND kind = $7 AND subject = $2 AND generation = $3 AND fence = $4
-  AND state IN ('ready', 'waiting', 'uncertain', 'sending') AND account_id = $5
+  AND state IN ('ready', 'waiting', 'uncertain', 'sending') AND account_id = $5 AND (SELECT sync.held($1, $9))
 RETURNING *
 
 -- name: record
