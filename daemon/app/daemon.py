@@ -89,6 +89,7 @@ class Daemon:
             watchers.start_soon(self._heartbeat.run)
             async with self._listening("internal", app, internal), self._opened(watchers) as parts:
                 watchers.start_soon(self._sampler(parts).run)
+                watchers.start_soon(parts.news.run)
                 await self._work(parts, public)
             watchers.cancel_scope.cancel()
 

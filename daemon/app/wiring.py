@@ -41,6 +41,7 @@ from daemon.adapters.postgres.demo_platform import DemoPlatform
 from daemon.adapters.postgres.desk_actions import DeskActions
 from daemon.adapters.postgres.fleet_store import FleetStore
 from daemon.adapters.postgres.lease_store import LeaseStore
+from daemon.adapters.postgres.page_news import PageNews
 from daemon.adapters.postgres.pool import Pool, PoolLimits
 from daemon.adapters.postgres.proof_desk import ProofDesk
 from daemon.adapters.postgres.sealed_store import SealedStore
@@ -54,12 +55,19 @@ from daemon.app.database import Database
 from daemon.app.keys import LiveKeys, key_ring, require_keys
 from daemon.app.launch import Launch
 from daemon.app.reload import Reloadable
+from daemon.core.desk import Topic
 from daemon.core.model import PartnerId
 from daemon.core.policy import Policy
 from daemon.core.state import Connection
 from daemon.settings import Settings, by_id
 
 SECRET_BYTES: Final = 32
+PAGES_SHARE: Final = 3
+"""One in so many connections is for pages and the API, so that none of them waits behind hundreds of supervisors."""
+PAGES_SETTINGS: Final = {
+    # What is planned once for good is planned for tables that may be empty still, and a partner whose books come first.
+    "plan_cache_mode": "force_custom_plan"
+}
 USER_AGENT: Final = f"freshbooks-syncd/{version('freshbooks-syncd')}"
 
 
@@ -70,6 +78,7 @@ class Parts:
     root: RootSupervisor
     public_app: web.Application
     fleet: FleetStore
+    news: PageNews
     reloadable: Reloadable
 
 
@@ -86,13 +95,16 @@ async def wired(
     tracing = [trace_freshbooks(metrics, clock.monotonic, log)]
     name = f"{socket.gethostname()}:{os.getpid()}"
     leases = LeaseStore(database.dsn, name, alone=database.server is not None)
+    for_pages = max(1, settings.postgres.connections_max // PAGES_SHARE)
+    work = settings.postgres.connections_max - for_pages
     async with (
-        Pool.open(database.dsn, _limits(settings), leases.application) as pool,
+        Pool.open(database.dsn, _limits(settings, work), leases.application) as pool,
+        Pool.open(database.dsn, _limits(settings, for_pages), leases.application, **PAGES_SETTINGS) as pages,
         open_session(
             connections=settings.freshbooks.connections_max, tracing=tracing, egress=settings.freshbooks.egress_dir
         ) as session,
     ):
-        metrics.watch_pool(pool.size, pool.idle)
+        metrics.watch_pool(lambda: pool.size() + pages.size(), lambda: pool.idle() + pages.idle())
         ring = key_ring(settings)
         require_keys(ring, await SealedStore(pool).samples())
         caller = Caller(
@@ -101,7 +113,9 @@ async def wired(
             user_agent=USER_AGENT,
             api_version=settings.freshbooks.api_version,
         )
-        yield _Workshop(launch, pool, leases, caller, LiveKeys(ring), policy, clock, metrics, log, reached).parts()
+        yield _Workshop(
+            launch, pool, pages, leases, caller, LiveKeys(ring), policy, clock, metrics, log, reached
+        ).parts()
 
 
 @dataclass(slots=True)
@@ -110,6 +124,7 @@ class _Workshop:
 
     launch: Launch
     pool: Pool
+    pages: Pool
     leases: LeaseStore
     caller: Caller
     keys: LiveKeys
@@ -123,7 +138,13 @@ class _Workshop:
         """Make everything."""
         settings, hub = self.launch.settings, Hub()
         oauth = FreshBooksOAuth(caller=self.caller, app=_application(settings), now=self.clock.now)
-        telemetry = StructlogTelemetry(self.metrics, self.log, hub.publish)
+        news = PageNews(self.pool, self.clock.sleep, hub.publish, hub.publish_all)
+
+        def changed(partner_id: PartnerId, topics: frozenset[Topic]) -> None:
+            hub.publish(partner_id, topics)
+            news.tell(partner_id, topics)
+
+        telemetry = StructlogTelemetry(self.metrics, self.log, changed)
         tokens = TokenKeeper(
             store=TokenStore(self.pool),
             oauth=oauth,
@@ -132,7 +153,7 @@ class _Workshop:
             spoiled=telemetry.secret_spoiled,
         )
         membership = Membership(self.leases, self.clock, telemetry)
-        store = PostgresStore(self.pool, self.clock.sleep, membership.epoch)
+        store = PostgresStore(self.pool, self.clock.sleep, membership.epoch, news)
         account = partial(self._account, tokens)
         world = World(
             clock=self.clock,
@@ -149,13 +170,14 @@ class _Workshop:
         )
         root = RootSupervisor(world, self.policy(), membership)
         link_keys = by_id(settings.public.link_keys)
-        api = Api(desk=DeskActions(self.pool), store=ApiStore(self.pool))
+        api = Api(desk=DeskActions(self.pages), store=ApiStore(self.pages))
         public_app = build_public_app(self._dashboard(world, oauth, hub, link_keys), api)
         public_app.middlewares.insert(0, measure_requests(self.metrics, self.clock.monotonic))
         return Parts(
             root=root,
             public_app=public_app,
             fleet=FleetStore(self.pool),
+            news=news,
             reloadable=Reloadable(root=root, keys=self.keys, link_keys=link_keys),
         )
 
@@ -195,13 +217,13 @@ class _Workshop:
         hub: Hub,
         link_keys: dict[str, str],
     ) -> Dashboard:
-        consents = ConsentStore(self.pool)
+        consents = ConsentStore(self.pages)
         books = PartnerBooks(world=world, rate=lambda: self.policy().rate)
         return Dashboard(
             public_url=self.launch.settings.origin(),
             link_keys=link_keys,
             clock=self.clock,
-            sessions=SessionStore(self.pool),
+            sessions=SessionStore(self.pages),
             consent=ConsentFlow(
                 store=consents,
                 authority=oauth,
@@ -209,20 +231,20 @@ class _Workshop:
                 clock=self.clock,
                 secret=partial(secrets.token_urlsafe, SECRET_BYTES),
             ),
-            desk=DeskActions(self.pool),
+            desk=DeskActions(self.pages),
             accounts=AccountSetup(store=consents, books=books, clock=self.clock),
             hub=hub,
             invoice_link=self.launch.settings.freshbooks.invoice_link,
             webhooks=world.doorbell,
-            proof=ProofDesk(self.pool),
+            proof=ProofDesk(self.pages),
             pdfs=InvoicePdfs(clock=self.clock, fetch=books.invoice_pdf),
-            platform=DemoPlatform(self.pool) if self.launch.demo else None,
+            platform=DemoPlatform(self.pages) if self.launch.demo else None,
         )
 
 
-def _limits(settings: Settings) -> PoolLimits:
+def _limits(settings: Settings, size: int) -> PoolLimits:
     return PoolLimits(
-        size=settings.postgres.connections_max,
+        size=size,
         acquire_timeout_s=settings.postgres.acquire_timeout.total_seconds(),
         command_timeout_s=settings.postgres.command_timeout.total_seconds(),
     )

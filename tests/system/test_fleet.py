@@ -3,15 +3,21 @@
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
+import aiohttp
+import anyio
 import pytest
 
 from daemon.adapters.clock import SystemClock
+from daemon.adapters.http.links import sign_link
+from daemon.core.desk import Topic
+from daemon.core.model import PartnerId
 from tests.polling import eventually
 from tests.system.books import Books, Partner, opened_books
-from tests.system.program import Program, running
+from tests.system.program import LINK_KEY, Program, running
 
 pytestmark = pytest.mark.timeout(240)
 PARTNERS = 6
@@ -67,6 +73,25 @@ async def shared(books: Books, *shares: int) -> None:
     await eventually(is_so, within_s=30)
 
 
+@asynccontextmanager
+async def signed_in(url: str, partner: Partner) -> AsyncIterator[aiohttp.ClientSession]:
+    """A browser that followed a partner's link into the dashboard of one daemon."""
+    until = SystemClock().now() + timedelta(minutes=5)
+    link = sign_link(url, PartnerId(partner.partner_id), until, key_id="p1", secret=LINK_KEY)
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as browser:
+        async with browser.get(link, allow_redirects=False) as answer:
+            assert answer.status == 303
+        yield browser
+
+
+async def follow(browser: aiohttp.ClientSession, url: str, heard: list[str]) -> None:
+    """Keep a page's stream open and remember what it tells."""
+    async with browser.get(f"{url}/events") as answer:
+        async for line in answer.content:
+            name, _, value = line.decode().strip().partition(": ")
+            heard += [value] if name == "event" else []
+
+
 async def test_a_killed_daemon_s_partners_are_taken_over_within_seconds(database: str, tmp_path: Path) -> None:
     clock = SystemClock()
     async with opened_books(database) as books, daemons(tmp_path, books, "a", "b") as (killed, survivor):
@@ -83,6 +108,27 @@ async def test_a_killed_daemon_s_partners_are_taken_over_within_seconds(database
         for partner in partners:
             payment = f"pay_{partner.partner_id}"
             await eventually(partial(books.recorded, partner, payment), within_s=20)
+
+
+async def test_a_page_is_live_at_whichever_daemon_it_is_open(database: str, tmp_path: Path) -> None:
+    async with opened_books(database) as books, daemons(tmp_path, books, "a", "b") as both:
+        partners = [await books.add(3) for _ in both]
+        await shared(books, 1, 1)
+        for partner in partners:
+            await eventually(partial(books.is_connected, partner), within_s=60)
+        (partner, *_) = partners
+        owner = await owner_of(books, partner)
+        (elsewhere,) = [program for program in both if program.process.pid != owner]
+        async with signed_in(await elsewhere.url("public"), partner) as browser, anyio.create_task_group() as tasks:
+            heard: list[str] = []
+            tasks.start_soon(follow, browser, await elsewhere.url("public"), heard)
+            await eventually(lambda: len(heard) == len(Topic))
+            heard.clear()
+            (invoice,) = await books.unpaid(partner)
+            await books.pay(partner, invoice, "pay_1")
+            await eventually(partial(books.recorded, partner, "pay_1"), within_s=20)
+            await eventually(lambda: "payments" in heard)
+            tasks.cancel_scope.cancel()
 
 
 async def test_a_stopped_daemon_hands_over_at_once_and_a_new_one_gets_its_share(database: str, tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """The pages' desk in memory: what the pages show is what a test put there, and what they did can be looked up."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TypeVar
@@ -60,6 +62,10 @@ class MemoryDesk:
     acted: list[tuple[PartnerId, int, str, FbPaymentId | None, PaymentId | None]] = field(default_factory=list)
     answer: choices.NotOffered | bool = True
     is_down: bool = False
+
+    @asynccontextmanager
+    async def at_once(self, partner_id: PartnerId) -> AsyncIterator["MemoryDesk"]:
+        yield self
 
     async def module(self, partner_id: PartnerId, *, counted: bool = True) -> Module | None:
         self._check()

@@ -106,6 +106,17 @@ def test_a_mark_of_another_process_never_passes_for_ours() -> None:
     assert Hub().mark(PARTNER) != Hub().mark(PARTNER)
 
 
+def test_after_something_was_missed_every_page_reads_everything_again() -> None:
+    hub = Hub()
+    before = hub.mark(PARTNER)
+    with hub.watching(PARTNER, before) as watch, hub.watching(OTHER, hub.mark(OTHER)) as another:
+        hub.publish_all()
+        assert watch.take() == another.take() == tuple(Topic)
+    # A page that was read before, and opens its stream only now, as well.
+    with hub.watching(PARTNER, before) as late:
+        assert late.take() == tuple(Topic)
+
+
 def test_a_closed_hub_takes_nobody_in() -> None:
     hub = Hub()
     hub.close()

@@ -20,15 +20,16 @@ routes = web.RouteTableDef()
 @routes.get("/activity")
 async def activity(request: web.Request) -> web.Response:
     """The charts of the last days, and below them the runs or the audit log."""
-    dashboard, session = request.app[DASHBOARD], session_of(request)
-    module = await find_module(request)
+    dashboard, partner_id = request.app[DASHBOARD], session_of(request).partner_id
     show = one_of(request, "show", wording_activity.LISTS) or "runs"
     only = one_of(request, "only", wording_activity.LISTS[show].filters)
     after = request.query.get("after")
-    zone = find_zone(module.timezone)
-    today = dashboard.clock.now().astimezone(zone).date()
-    days = () if after else await dashboard.desk.figures(session.partner_id, zone.key, today)
-    listed = await read_list(_list(dashboard.desk, session.partner_id, show, only, after))
+    async with dashboard.desk.at_once(partner_id) as desk:
+        module = await find_module(request, desk=desk)
+        zone = find_zone(module.timezone)
+        today = dashboard.clock.now().astimezone(zone).date()
+        days = () if after else await desk.figures(partner_id, zone.key, today)
+        listed = await read_list(_list(desk, partner_id, show, only, after))
     values = {
         "module": module,
         "listed": listed,

@@ -50,23 +50,25 @@ async def invoice(request: web.Request) -> web.Response:
 @routes.get("/payments")
 async def payments(request: web.Request) -> web.Response:
     """The platform's payments, each with the one place where it stands in FreshBooks."""
-    dashboard, session = request.app[DASHBOARD], session_of(request)
-    module = await find_module(request)
+    partner_id = session_of(request).partner_id
     query = PaymentQuery(
         search=searched(request),
         place=one_of(request, "place", wording.PLACES),
         status=one_of(request, "status", frozenset(PaymentStatus)),
         after=request.query.get("after"),
     )
-    listed = await read_list(dashboard.desk.payments(session.partner_id, query))
-    # A payment with an open issue stands there, whatever its push says (W8).
-    issues = await dashboard.desk.issues(session.partner_id, IssueQuery(limit=DESK_PAGE_ROWS_MAX))
-    payouts = await dashboard.desk.payouts(session.partner_id)
+    async with request.app[DASHBOARD].desk.at_once(partner_id) as desk:
+        module = await find_module(request, desk=desk)
+        listed = await read_list(desk.payments(partner_id, query))
+        # A payment with an open issue stands there, whatever its push says (W8).
+        issues = await desk.issues(partner_id, IssueQuery(limit=DESK_PAGE_ROWS_MAX))
+        payouts = await desk.payouts(partner_id)
+        waiting_moves = await desk.waiting_moves(partner_id)
     values = {
         "module": module,
         "listed": listed,
         "payouts": payouts.rows,
-        "waiting_moves": await dashboard.desk.waiting_moves(session.partner_id),
+        "waiting_moves": waiting_moves,
         "issues": issues.rows,
         "query": query,
         "next": next_page(request, listed.after),

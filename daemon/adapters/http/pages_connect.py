@@ -5,6 +5,7 @@ from aiohttp import web
 from daemon.adapters.http.context import DASHBOARD
 from daemon.adapters.http.flash import say
 from daemon.adapters.http.module_view import view_module
+from daemon.adapters.http.ports import Desk
 from daemon.adapters.http.rendering import page, see_other
 from daemon.adapters.http.security import is_cross_site, session_of
 from daemon.adapters.http.wording_options import OPTIONS
@@ -21,10 +22,10 @@ WHO = "partner"
 routes = web.RouteTableDef()
 
 
-async def find_module(request: web.Request, *, counted: bool = False) -> Module:
+async def find_module(request: web.Request, *, counted: bool = False, desk: Desk | None = None) -> Module:
     """The module of the partner who is signed in; only the open issues are counted unless all is."""
-    dashboard = request.app[DASHBOARD]
-    module = await dashboard.desk.module(session_of(request).partner_id, counted=counted)
+    desk = desk or request.app[DASHBOARD].desk
+    module = await desk.module(session_of(request).partner_id, counted=counted)
     if module is None:
         raise web.HTTPNotFound
     return module

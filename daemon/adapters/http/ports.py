@@ -1,5 +1,6 @@
 """What the pages need of the rest, as Protocols; the stores and flows fulfil them, and mypy checks that they do."""
 
+from contextlib import AbstractAsyncContextManager
 from datetime import date, datetime
 from typing import Protocol
 
@@ -150,6 +151,10 @@ class Desk(Protocol):
 
     Raises of all: StoreUnavailable; of the lists: ValueError for a cursor that is not ours.
     """
+
+    def at_once(self, partner_id: PartnerId) -> AbstractAsyncContextManager["Desk"]:
+        """Have what one page reads, and nothing that it writes, read together: a fraction of the ways to and fro."""
+        ...
 
     async def module(self, partner_id: PartnerId, *, counted: bool = True) -> Module | None:
         """Read the FreshBooks module; None when the platform knows no such partner.

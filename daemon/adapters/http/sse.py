@@ -76,6 +76,13 @@ class Hub:
         for watch in self._watches.get(partner_id, ()):
             watch.mark(topics)
 
+    def publish_all(self) -> None:
+        """Tell every open page that anything may have changed, and let no mark of before this pass."""
+        self._boot = secrets.token_hex(4)
+        for watches in self._watches.values():
+            for watch in watches:
+                watch.mark(ALL_TOPICS)
+
     def close(self) -> None:
         """End all streams, so that the listener can stop; new ones are refused."""
         self._closed = True

@@ -1,5 +1,7 @@
 """What a person presses on the pages: sync now, an issue's actions, archiving; each audited (T2)."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Final
 
@@ -43,6 +45,12 @@ class DeskActions(DeskActivity):
         super().__init__(source)
         self._push = PushStore(source)
         self._entries = EntryStore(source)
+
+    @asynccontextmanager
+    async def at_once(self, partner_id: PartnerId) -> AsyncIterator["DeskActions"]:
+        """Read several things on one connection, in one transaction that shows this partner's rows alone."""
+        async with self._source.reading(partner_id) as connection:
+            yield DeskActions(Bound(connection))
 
     async def ask_sync(self, partner_id: PartnerId, who: str, now: datetime) -> bool:
         """Ask for a sync now, audited; False when there is no connection to sync."""

@@ -38,6 +38,9 @@ _ACCOUNTS = queries.load("accounts")
 RowT = TypeVar("RowT")
 _ID_MAX: Final = 2**63 - 1
 _FOUND_MAX: Final = 2000
+_NAMED_INVOICE: Final = ("", "", None, None, "", None, None, 1)
+_NAMED_PAYMENTS: Final = ("", "", "", None, None, None)
+"""The lists' parameters for what is named: no filter, and all that there are."""
 
 
 class DeskStore:
@@ -93,7 +96,7 @@ class DeskStore:
         if not 0 < invoice_id <= _ID_MAX:
             return None
         async with self._source.reading(partner_id) as connection:
-            row = await connection.fetchrow(_SQL["invoice"], partner_id, invoice_id)
+            row = await connection.fetchrow(_SQL["invoices"], partner_id, *_NAMED_INVOICE, [invoice_id])
             if row is None:
                 return None
             key = (partner_id, row["account_id"], invoice_id)
@@ -101,7 +104,7 @@ class DeskStore:
             fb_payments = await connection.fetch(_SQL["fb_payments"], *key)
             history = await connection.fetch(_SQL["history"], *key)
             ids = [found[0] for found in await connection.fetch(_SQL["payments_of_invoice"], *key)]
-            payments = await connection.fetch(_SQL["payments_by_id"], partner_id, ids)
+            payments = await connection.fetch(_SQL["payments"], partner_id, *_NAMED_PAYMENTS, ids)
             issues = await connection.fetch(_SQL["issues_of_invoice"], partner_id, invoice_id, ids)
         return InvoiceDetail(
             row=desk_rows.invoice_row_of(row),
@@ -110,7 +113,7 @@ class DeskStore:
             fb_outstanding=row["fb_outstanding"],
             fb_currency=row["fb_currency"],
             lines=tuple(line_of(line) for line in lines),
-            payments=tuple(desk_rows.payment_row_of(payment) for payment in payments),
+            payments=tuple(desk_rows.payment_row_of(payment) for payment in reversed(payments)),
             fb_payments=tuple(desk_rows.fb_payment_row_of(payment) for payment in fb_payments),
             history=tuple(desk_rows.history_of(entry) for entry in history),
             issues=tuple(desk_rows.issue_of(issue) for issue in issues),
@@ -129,6 +132,7 @@ class DeskStore:
             datetime.fromisoformat(initiated_at) if initiated_at else None,
             payment_id or None,
             limit + 1,
+            None,
         )
         return page_of(
             rows, limit, desk_rows.payment_row_of, lambda row: f"{row.initiated_at.isoformat()}|{row.payment_id}"
@@ -136,7 +140,7 @@ class DeskStore:
 
     async def payment(self, partner_id: PartnerId, payment_id: PaymentId) -> PaymentRow | None:
         """Read one payment."""
-        rows = await self._fetch("payments_by_id", partner_id, [payment_id])
+        rows = await self._fetch("payments", partner_id, *_NAMED_PAYMENTS, [payment_id])
         return desk_rows.payment_row_of(rows[0]) if rows else None
 
     async def payouts(

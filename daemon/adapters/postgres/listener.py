@@ -1,4 +1,4 @@
-"""Hears what is notified on `syncd_wake`, on a connection of its own that is opened again whenever it is lost."""
+"""Hears what is notified, on a connection of its own that is opened again whenever it is lost."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -8,6 +8,8 @@ from typing import Any, Final
 import anyio
 import asyncpg
 
+from daemon.adapters.postgres import page_news
+from daemon.adapters.postgres.page_news import PageNews
 from daemon.core.errors import StoreUnavailable
 from daemon.core.model import PartnerId
 
@@ -26,7 +28,7 @@ _RETRY_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 
 class Listener:
-    """Yields wakes; equal ones that were not taken yet are told once.
+    """Yields wakes; equal ones that were not taken yet are told once. What changed under open pages goes to `pages`.
 
     What was notified while the connection was lost is gone, so a new connection wakes every partner for everything.
     """
@@ -37,7 +39,9 @@ class Listener:
         partners: Callable[[], Awaitable[tuple[PartnerId, ...]]],
         sleep: Callable[[float], Awaitable[None]],
         ping_after_s: float = PING_AFTER_S,
+        pages: PageNews | None = None,
     ) -> None:
+        self._pages = pages
         self._ping_after_s = ping_after_s
         self._dsn = dsn
         self._partners = partners
@@ -93,6 +97,8 @@ class Listener:
                 self._connection = await self._connect()
                 for partner_id in await self._partners():
                     self._pending.update({(partner_id, kind): None for kind in KINDS})
+                if self._pages is not None:
+                    self._pages.missed()
                 return
             except StoreUnavailable:
                 self._listening.terminate()
@@ -104,6 +110,8 @@ class Listener:
                 self._dsn, timeout=10, server_settings={"application_name": "freshbooks-syncd listener"}
             )
             await connection.add_listener(CHANNEL, self._on_notice)
+            if self._pages is not None:
+                await connection.add_listener(page_news.CHANNEL, self._on_page_news)
         except _LOST as error:
             raise StoreUnavailable(f"Postgres cannot be listened to now: {error}") from error
         self._is_lost = False
@@ -114,6 +122,10 @@ class Listener:
         partner_id, _, kind = str(payload).partition(":")
         self._pending[PartnerId(partner_id), kind] = None
         self._news.set()
+
+    def _on_page_news(self, _connection: Any, _pid: int, _channel: str, payload: object) -> None:  # noqa: ANN401
+        if self._pages is not None:
+            self._pages.hear(str(payload))
 
     def _on_end(self, connection: Any) -> None:  # noqa: ANN401 -- asyncpg names either of its connection types
         if connection is self._connection:

@@ -78,10 +78,12 @@ class Pool:
 
     @staticmethod
     @asynccontextmanager
-    async def open(dsn: str, limits: PoolLimits | None = None, name: str = APPLICATION) -> AsyncIterator["Pool"]:
+    async def open(
+        dsn: str, limits: PoolLimits | None = None, name: str = APPLICATION, **settings: str
+    ) -> AsyncIterator["Pool"]:
         """Open a pool that connects when first used, so that it can be opened before Postgres answers.
 
-        `name` is what Postgres calls its connections.
+        `name` is what Postgres calls its connections; `settings` are Postgres' own for them.
         """
         limits = limits or PoolLimits()
         pool = asyncpg.create_pool(
@@ -100,6 +102,7 @@ class Pool:
                 "jit": "off",
                 # A process that is frozen within a transaction holds its partner's lock no longer than this.
                 "idle_in_transaction_session_timeout": f"{limits.command_timeout_s:.0f}s",
+                **settings,
             },
         )
         with translated():

@@ -50,12 +50,17 @@ UNION
  WHERE partner_id = $1 AND reverse(lower(number)) ~>=~ reverse(lower($2)) AND reverse(lower(number)) ~<~ (reverse(lower($2)) || chr(1114111))
  LIMIT $3)
 UNION
-(SELECT i.invoice_id FROM found_customers f JOIN sync.invoice i ON i.partner_id = $1 AND i.customer_id = f.customer_id
+(SELECT invoice_id FROM sync.invoice
+ WHERE partner_id = $1 AND customer_id = ANY (ARRAY(SELECT customer_id FROM found_customers))
  LIMIT $3)
 
 -- name: invoices
--- First the page by the table's own columns, then all that is shown of these few.
-WITH open_issues AS MATERIALIZED (
+-- One invoice, too: $10 names it. First the page by the table's own columns, then all that is shown of these few. It is fast whatever
+-- Postgres believes of a partner's size, whose first books come before any statistics of them: the page is found in the order of
+-- `invoice_newest` (by `texteq`, not `=`, lest an index over the account have all rows sorted), and its table is not joined again.
+WITH connection AS MATERIALIZED (
+    SELECT account_id, options, invoices_as_of FROM sync.connection WHERE partner_id = $1
+), open_issues AS MATERIALIZED (
     SELECT subject_id::bigint AS invoice_id FROM sync.issue
     WHERE $3 = 'issue' AND partner_id = $1 AND closed_at IS NULL AND subject_type = 'invoice'
     UNION
@@ -67,11 +72,10 @@ WITH open_issues AS MATERIALIZED (
     WHERE $6 <> '' AND $10::bigint[] IS NULL AND c.partner_id = $1
       AND strpos(lower(coalesce(nullif(c.organization, ''), trim(c.first_name || ' ' || c.last_name))), lower($6)) > 0
 ), page AS MATERIALIZED (
-    SELECT i.account_id, i.invoice_id FROM sync.invoice i
-    JOIN sync.connection n USING (partner_id, account_id)
-    WHERE i.partner_id = $1
-      AND ($2 = '' OR CASE $2 WHEN 'archived' THEN sync.archived_at(i, n.options) IS NOT NULL
-                            ELSE sync.archived_at(i, n.options) IS NULL AND i.status = $2 END)
+    SELECT i AS invoice FROM sync.invoice i
+    WHERE i.partner_id = $1 AND texteq(i.account_id, (SELECT n.account_id FROM connection n))
+      AND ($2 = '' OR CASE $2 WHEN 'archived' THEN sync.archived_at(i, (SELECT n.options FROM connection n)) IS NOT NULL
+                            ELSE sync.archived_at(i, (SELECT n.options FROM connection n)) IS NULL AND i.status = $2 END)
       AND CASE $3 WHEN '' THEN true
                   WHEN 'deleted' THEN i.vis_state = 1
                   WHEN 'archived_in_freshbooks' THEN i.vis_state = 2
@@ -90,12 +94,22 @@ WITH open_issues AS MATERIALIZED (
     ORDER BY i.issued_on DESC, i.invoice_id DESC
     LIMIT $9
 )
-SELECT d.* FROM page
-JOIN sync.desk_invoice d ON d.partner_id = $1 AND d.account_id = page.account_id AND d.invoice_id = page.invoice_id
-ORDER BY d.issued_on DESC, d.invoice_id DESC
-
--- name: invoice
-SELECT * FROM sync.desk_invoice WHERE partner_id = $1 AND invoice_id = $2
+SELECT i.invoice_id, i.account_id, i.number, i.customer_id, i.issued_on, i.due_on, i.currency, i.total, i.description, i.status,
+       i.amount_due, i.not_payable, i.frozen_at, i.vis_state, i.disputed, i.fb_amount, i.fb_outstanding, i.fb_currency,
+       sync.archived_at(page.invoice, n.options) AS archived_at,
+       greatest(i.read_began_at, n.invoices_as_of) AS amount_due_as_of,
+       coalesce((SELECT coalesce(nullif(c.organization, ''), trim(c.first_name || ' ' || c.last_name)) FROM sync.customer c
+                 WHERE c.partner_id = $1 AND c.account_id = i.account_id AND c.customer_id = i.customer_id), '') AS customer_name,
+       (SELECT min(a.ap_invoice_id) FROM platform.ap_invoice a
+        WHERE a.partner_id = $1 AND a.number = i.number) AS same_number_as_ap_invoice,
+       (SELECT count(*) FROM sync.issue u
+        WHERE u.partner_id = $1 AND u.closed_at IS NULL
+          AND (u.subject_type = 'invoice' AND u.subject_id = i.invoice_id::text
+               OR u.subject_type = 'payment' AND u.subject_id IN (
+                   SELECT p.payment_id FROM platform.payment p
+                   WHERE p.partner_id = $1 AND p.invoice_id = i.invoice_id))) AS issues
+FROM page CROSS JOIN LATERAL (SELECT (page.invoice).*) i CROSS JOIN connection n
+ORDER BY i.issued_on DESC, i.invoice_id DESC
 
 -- name: lines
 SELECT name, description, quantity, unit_cost, amount, tax_name1, tax_percent1, tax_name2, tax_percent2
@@ -134,24 +148,47 @@ WHERE partner_id = $1 AND closed_at IS NULL
 ORDER BY issue_id DESC
 
 -- name: payments
-SELECT p.*, (SELECT count(*) FROM sync.push s
-             WHERE s.partner_id = p.partner_id AND s.kind = 'payment' AND s.subject = p.payment_id) AS generations
-FROM sync.desk_payment p
-WHERE partner_id = $1
-  AND ($2 = '' OR push_state = $2)
-  AND ($3 = '' OR status = $3)
-  AND ($4 = '' OR strpos(lower(payment_id), lower($4)) > 0 OR strpos(lower(invoice_number), lower($4)) > 0
-       OR strpos(lower(customer_name), lower($4)) > 0)
-  AND ($5::timestamptz IS NULL OR (initiated_at, payment_id) < ($5, $6::text))
-ORDER BY initiated_at DESC, payment_id DESC
+-- Named ones, too: $8. What a payment shows of other tables is looked up for it by key, never joined: see `invoices`. A push that is
+-- ready while no account is chosen waits for the accounts.
+SELECT p.payment_id, p.account_id, p.invoice_id, p.ap_invoice_id, p.amount, p.currency, p.surcharge, p.method, p.status,
+       p.initiated_at, p.updated_at,
+       coalesce(i.number, (SELECT a.number FROM platform.ap_invoice a
+                           WHERE a.partner_id = $1 AND a.ap_invoice_id = p.ap_invoice_id), '') AS invoice_number,
+       coalesce(i.customer_name, '') AS customer_name,
+       s.generation, s.push_state, s.push_reason, s.detail, s.attempts, s.not_before, s.claimed_at, s.fb_payment_id,
+       s.recorded_amount, s.choice, s.updated_at AS push_updated_at,
+       (SELECT count(*) FROM sync.push g WHERE g.partner_id = $1 AND g.kind = 'payment' AND g.subject = p.payment_id) AS generations
+FROM platform.payment p
+LEFT JOIN LATERAL (
+    SELECT g.*, CASE WHEN w.waits THEN 'waiting' ELSE g.state END AS push_state,
+           CASE WHEN w.waits THEN 'no_accounts' ELSE g.reason END AS push_reason
+    FROM sync.push g
+    CROSS JOIN LATERAL (
+        SELECT g.state = 'ready' AND NOT EXISTS (SELECT FROM sync.connection n
+                                                 WHERE n.partner_id = $1 AND n.payments_account_id IS NOT NULL) AS waits
+    ) w
+    WHERE g.partner_id = $1 AND g.kind = 'payment' AND g.subject = p.payment_id
+    ORDER BY g.generation DESC
+    LIMIT 1
+) s ON true
+LEFT JOIN LATERAL (
+    SELECT o.number, (SELECT coalesce(nullif(c.organization, ''), trim(c.first_name || ' ' || c.last_name)) FROM sync.customer c
+                      WHERE c.partner_id = $1 AND c.account_id = o.account_id AND c.customer_id = o.customer_id) AS customer_name
+    FROM sync.invoice o
+    WHERE o.partner_id = $1 AND o.account_id = p.account_id AND o.invoice_id = p.invoice_id
+    LIMIT 1
+) i ON true
+WHERE p.partner_id = $1
+  AND ($2 = '' OR s.push_state = $2)
+  AND ($3 = '' OR p.status = $3)
+  AND ($4 = '' OR strpos(lower(p.payment_id), lower($4)) > 0 OR strpos(lower(i.number), lower($4)) > 0
+       OR strpos(lower(i.customer_name), lower($4)) > 0
+       OR EXISTS (SELECT FROM platform.ap_invoice a WHERE a.partner_id = $1 AND a.ap_invoice_id = p.ap_invoice_id
+                    AND strpos(lower(a.number), lower($4)) > 0))
+  AND ($5::timestamptz IS NULL OR (p.initiated_at, p.payment_id) < ($5, $6::text))
+  AND ($8::text[] IS NULL OR p.payment_id = ANY ($8))
+ORDER BY p.initiated_at DESC, p.payment_id DESC
 LIMIT $7
-
--- name: payments_by_id
-SELECT p.*, (SELECT count(*) FROM sync.push s
-             WHERE s.partner_id = p.partner_id AND s.kind = 'payment' AND s.subject = p.payment_id) AS generations
-FROM sync.desk_payment p
-WHERE partner_id = $1 AND payment_id = ANY ($2::text[])
-ORDER BY initiated_at, payment_id
 
 -- name: payments_of_invoice
 SELECT payment_id FROM platform.payment WHERE partner_id = $1 AND account_id = $2 AND invoice_id = $3
