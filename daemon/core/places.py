@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from daemon.core.issues import about_payment
-from daemon.core.model import HOLDS_MONEY, LOST_MONEY, Choice, Issue, Link, Push, PushState, Reason
-from daemon.core.push_sentences import NEXT, end_for, end_of, is_stranded, money, stop_of, wait_for, wait_of
+from daemon.core.model import HOLDS_MONEY, LOST_MONEY, Choice, Issue, Link, PaymentStatus, Push, PushState, Reason
+from daemon.core.push_sentences import LET_GO, NEXT, end_for, end_of, is_stranded, money, stop_of, wait_for, wait_of
 
 
 class PlaceKind(enum.StrEnum):
@@ -68,6 +68,8 @@ def _done(link: Link, push: Push) -> Place:
         return Place(kind=PlaceKind.ISSUE, why=why, next_step="Delete it in FreshBooks; this clears by itself.")
     if payment.status in HOLDS_MONEY and push.choice is Choice.REFUND_IN_AP:
         return Place(kind=PlaceKind.WAITING, why=wait_for(Reason.UNTIL_REFUNDED))
+    if push.choice in LET_GO and (payment.status is PaymentStatus.REFUNDED or push.choice is Choice.REOPEN):
+        return Place(kind=PlaceKind.CLOSED, why=LET_GO[push.choice])
     applied = push.recorded_amount if push.recorded_amount is not None else payment.amount
     return Place(
         kind=PlaceKind.RECORDED,

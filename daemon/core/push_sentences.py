@@ -109,6 +109,14 @@ _ENDS: Final[dict[Reason, str]] = {
     Reason.FAILURE_REVERTED: "The payment failed; its record has been removed from FreshBooks.",
 }
 
+LET_GO: Final[dict[Choice, str]] = {
+    Choice.REOPEN: "Let go by choice: it counts only as far as FreshBooks still shows it.",
+    Choice.REFUND_IN_AP: "Refunded, as was chosen: the invoice is due again.",
+    Choice.STILL_OWES: "Refunded, and the customer still owes it: the invoice is due again.",
+    Choice.OWES_NOTHING: "Refunded, and the customer owes nothing: the invoice stays as it is.",
+}
+"""What a person decided ends a recorded payment, whatever became of its record."""
+
 _STRANDED_REASONS: Final = frozenset(
     {Reason.FAILED_BEFORE_PUSH, Reason.REFUNDED_BEFORE_PUSH, Reason.FAILURE_REVERTED, Reason.REPLACED}
 )

@@ -76,7 +76,15 @@ def test_what_failed_after_it_was_recorded_is_an_issue(status: PaymentStatus) ->
 
 def test_what_is_to_be_refunded_waits_for_the_refund() -> None:
     assert where(PushState.DONE, choice=Choice.REFUND_IN_AP).kind is PlaceKind.WAITING
-    assert where(PushState.DONE, PaymentStatus.REFUNDED, choice=Choice.REFUND_IN_AP).kind is PlaceKind.RECORDED
+    assert where(PushState.DONE, PaymentStatus.REFUNDED, choice=Choice.REFUND_IN_AP).kind is PlaceKind.CLOSED
+    assert where(PushState.DONE, PaymentStatus.REFUNDED).kind is PlaceKind.RECORDED
+
+
+def test_what_a_person_let_go_is_closed_and_not_called_recorded() -> None:
+    assert "Let go by choice" in where(PushState.DONE, PaymentStatus.SUCCEEDED, choice=Choice.REOPEN).why
+    for choice in (Choice.STILL_OWES, Choice.OWES_NOTHING):
+        assert where(PushState.DONE, PaymentStatus.REFUNDED, choice=choice).kind is PlaceKind.CLOSED
+    assert where(PushState.DONE, PaymentStatus.SUCCEEDED, choice=Choice.OWES_NOTHING).kind is PlaceKind.RECORDED
 
 
 @pytest.mark.parametrize("reason", ENDS)
