@@ -19,11 +19,15 @@ DecideInvoice = Callable[[InvoiceContext], InvoiceDecision]
 @quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawItem:
-    """One record of a page before it is decoded: FreshBooks' id, a fingerprint of its bytes, and the bytes."""
+    """One record of a page before it is decoded: FreshBooks' id, and a fingerprint of what is read of it.
+
+    `read` is the adapter's own, from which `decode` goes on; `raw` gives the bytes that FreshBooks sent.
+    """
 
     id: int
     fingerprint: int
-    raw: bytes
+    read: object
+    raw: Callable[[], bytes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,10 +14,15 @@ def may_freeze(invoice: Invoice, due: Decimal | None, shares: Sequence[Share]) -
     An empty draft never freezes; nor does an invoice that is kept settled by a payment that failed, or by one record
     twice.
     """
-    settled = invoice.fb_amount > ZERO and invoice.fb_outstanding == ZERO
-    exists = invoice.fb_status != FB_STATUS_DRAFT and invoice.vis_state is not VisState.DELETED
+    settled = shows_settled(invoice.fb_amount, invoice.fb_outstanding, invoice.fb_status, invoice.vis_state)
     real = due is not None and due <= ZERO
-    return settled and exists and real and not any(share.is_lost_but_shown for share in shares)
+    return settled and real and not any(share.is_lost_but_shown for share in shares)
+
+
+def shows_settled(amount: Decimal, outstanding: Decimal, fb_status: int, vis_state: VisState) -> bool:
+    """Tell whether FreshBooks shows an invoice that exists, is no draft, and of which nothing is outstanding."""
+    exists = fb_status != FB_STATUS_DRAFT and vis_state is not VisState.DELETED
+    return amount > ZERO and outstanding == ZERO and exists
 
 
 def other_money(invoice: Invoice, shares: Sequence[Share]) -> Decimal:

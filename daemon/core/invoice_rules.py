@@ -2,18 +2,15 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import datetime
-from decimal import Decimal
 from typing import Final
 
-from daemon.core.amount_due import ZERO, Share, attribute, due_of, frozen_due, reassign, shares_of
+from daemon.core.amount_due import Share, attribute, due_of, frozen_due, reassign, shares_of
+from daemon.core.first_read import first_read
 from daemon.core.freeze import may_freeze, must_unfreeze, names_typed_money, other_money
 from daemon.core.generations import Seen, settle_generations, wake
 from daemon.core.invoice_history import entries
 from daemon.core.invoice_issues import standing_issues, subjects_of
 from daemon.core.model import (
-    FB_STATUS_DISPUTED,
-    FB_STATUS_DRAFT,
     Applied,
     FbInvoice,
     HistoryEntry,
@@ -23,12 +20,11 @@ from daemon.core.model import (
     InvoiceId,
     InvoiceStatus,
     Link,
-    NotPayable,
     PaymentId,
     Reading,
     Snapshot,
-    VisState,
 )
+from daemon.core.payable import priced
 from daemon.core.policy import PushPolicy
 from daemon.core.push_guard import may_go_now
 from daemon.core.stale_guard import Freshness, freshness, mark_of
@@ -57,6 +53,8 @@ def decide_page_read(read: FbInvoice, reading: Reading, context: InvoiceContext)
     """
     if context.links or context.applied:
         return _as_it_stands(read.id, context, reread=True)
+    if context.invoice is None:
+        return first_read(read, reading)
     verdict = is_newer(context.invoice, read, reading)
     if verdict is not Freshness.NEWER:
         return _as_it_stands(read.id, context, reread=_cannot_tell(verdict, read, context))
@@ -178,37 +176,11 @@ def _freeze(candidate: Invoice, shares: Sequence[Share], *, just_read: bool) -> 
     """
     if candidate.frozen_other is not None:
         due = frozen_due(candidate.terms.total, candidate.frozen_other, candidate.terms.currency, shares)
-        return _priced(candidate, due, candidate.frozen_at, candidate.frozen_other)
+        return priced(candidate, due, candidate.frozen_at, candidate.frozen_other)
     due = due_of(candidate.fb_outstanding, candidate.fb_currency, shares)
     if not just_read or not may_freeze(candidate, due, shares):
-        return _priced(candidate, due, None, None)
-    return _priced(candidate, due, candidate.reading.finished_at, other_money(candidate, shares))
-
-
-def _priced(
-    candidate: Invoice, due: Decimal | None, frozen_at: datetime | None, frozen_other: Decimal | None
-) -> Invoice:
-    settled = due is not None and due <= ZERO
-    status = InvoiceStatus.PAID if settled and candidate.terms.total > ZERO else InvoiceStatus.OUTSTANDING
-    if candidate.fb_status == FB_STATUS_DRAFT and frozen_at is None:
-        status = InvoiceStatus.DRAFT
-    why = _not_payable(candidate, due, status)
-    if frozen_at is None and (status, due, why) == (candidate.status, candidate.amount_due, candidate.not_payable):
-        return candidate
-    return candidate.priced(status, due, why, frozen_at, frozen_other)
-
-
-def _not_payable(invoice: Invoice, due: Decimal | None, status: InvoiceStatus) -> NotPayable | None:
-    """Tell why the platform must not charge this invoice (P6, P12). One archived in FreshBooks stays payable."""
-    if invoice.vis_state is VisState.DELETED:
-        return NotPayable.DELETED
-    if status is InvoiceStatus.DRAFT:
-        return NotPayable.DRAFT
-    if invoice.disputed or invoice.fb_status == FB_STATUS_DISPUTED:
-        return NotPayable.DISPUTED
-    if due is None:
-        return NotPayable.UNKNOWN_DUE
-    return NotPayable.NOTHING_DUE if due <= ZERO else None
+        return priced(candidate, due, None, None)
+    return priced(candidate, due, candidate.reading.finished_at, other_money(candidate, shares))
 
 
 def _following(read: FbInvoice, reading: Reading, stored: Invoice | None) -> Invoice:

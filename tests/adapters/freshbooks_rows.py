@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from daemon.adapters.freshbooks.wire import fingerprint
+from daemon.adapters.freshbooks.wire import read_item
 from daemon.core.exchange import PaymentDraft, RawItem
-from daemon.core.model import InvoiceId
+from daemon.core.model import InvoiceId, Resource
 
 Json = dict[str, Any]
 DRAFT = PaymentDraft(
@@ -134,10 +134,9 @@ def credit(**changes: Any) -> Json:
     return row | changes
 
 
-def raw(row: Json | bytes) -> RawItem:
+def raw(resource: Resource, row: Json | bytes) -> RawItem:
     body = row if isinstance(row, bytes) else msgspec.json.encode(row)
-    key = row.get("id") if isinstance(row, dict) else None
-    return RawItem(id=key if isinstance(key, int) else -1, fingerprint=fingerprint(body), raw=body)
+    return read_item(resource, body, None)
 
 
 def listed(key: str, rows: list[Any], **changes: Any) -> Json:

@@ -11,6 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from daemon.adapters.freshbooks.calls import Answer
+from daemon.adapters.freshbooks.listing import NAMES, split
 from daemon.adapters.freshbooks.wire import decode, fingerprint
 from daemon.core.exchange import Undecodable
 from daemon.core.model import FbCredit, FbCustomer, FbInvoice, FbPayment, LineItem, Resource, VisState
@@ -26,19 +28,19 @@ ROWS = {
 
 
 def invoice_of(**changes: Any) -> FbInvoice:
-    record = decode(Resource.INVOICES, rows.raw(rows.invoice(**changes)))
+    record = decode(Resource.INVOICES, rows.raw(Resource.INVOICES, rows.invoice(**changes)))
     assert isinstance(record, FbInvoice), record
     return record
 
 
 def reason_of(resource: Resource, row: dict[str, Any] | bytes) -> str:
-    record = decode(resource, rows.raw(row))
+    record = decode(resource, rows.raw(resource, row))
     assert isinstance(record, Undecodable), record
     return record.reason
 
 
 def test_an_invoice_is_read_with_its_lines() -> None:
-    item = rows.raw(rows.invoice())
+    item = rows.raw(Resource.INVOICES, rows.invoice())
     assert decode(Resource.INVOICES, item) == FbInvoice(
         id=812,  # type: ignore[arg-type]
         customer_id=77,  # type: ignore[arg-type]
@@ -71,7 +73,7 @@ def test_an_invoice_is_read_with_its_lines() -> None:
 
 
 def test_a_payment_is_read_with_what_it_applies_now() -> None:
-    item = rows.raw(rows.payment(creditid=9, overpaymentid=32, from_credit=True, vis_state=1))
+    item = rows.raw(Resource.PAYMENTS, rows.payment(creditid=9, overpaymentid=32, from_credit=True, vis_state=1))
     record = decode(Resource.PAYMENTS, item)
     assert isinstance(record, FbPayment)
     assert (record.amount, record.currency, record.paid_on) == (Decimal("60.00"), "USD", date(2026, 8, 4))
@@ -81,14 +83,14 @@ def test_a_payment_is_read_with_what_it_applies_now() -> None:
 
 
 def test_a_client_is_read_with_one_phone_and_a_whole_street() -> None:
-    record = decode(Resource.CUSTOMERS, rows.raw(rows.client()))
+    record = decode(Resource.CUSTOMERS, rows.raw(Resource.CUSTOMERS, rows.client()))
     assert isinstance(record, FbCustomer)
     assert (record.name, record.phone, record.street) == ("Acme Dental", "4165550100", "1 Main St\nSuite 4")
     assert (record.country, record.currency) == ("United States", "USD")
 
 
 def test_a_credit_note_is_read_without_any_time_of_change() -> None:
-    record = decode(Resource.CREDITS, rows.raw(rows.credit()))
+    record = decode(Resource.CREDITS, rows.raw(Resource.CREDITS, rows.credit()))
     assert isinstance(record, FbCredit)
     assert (record.credit_type, record.amount, record.customer_id) == ("overpayment", Decimal("40.00"), 77)
 
@@ -138,7 +140,7 @@ def test_unknown_words_and_keys_do_not_stop_a_record() -> None:
     record = invoice_of(status=17, v3_status="astral", brand_new_key={"deep": [1]})
     assert record.status == 17
     assert not record.disputed
-    payment = decode(Resource.PAYMENTS, rows.raw(rows.payment(type="Crypto", gateway=7)))
+    payment = decode(Resource.PAYMENTS, rows.raw(Resource.PAYMENTS, rows.payment(type="Crypto", gateway=7)))
     assert isinstance(payment, FbPayment)
     assert payment.type == "Crypto"
 
@@ -169,12 +171,12 @@ def test_an_invoice_whose_lines_were_left_out_is_not_taken_for_one_without_lines
     assert invoice_of(lines=[], amount=rows.money("0.00")).lines == ()
     del row["amount"]
     row = {**row, "amount": rows.money("0.00"), "outstanding": rows.money("0.00")}
-    assert isinstance(decode(Resource.INVOICES, rows.raw(row)), FbInvoice)
+    assert isinstance(decode(Resource.INVOICES, rows.raw(Resource.INVOICES, row)), FbInvoice)
 
 
 def test_the_repeated_hour_of_autumn_is_marked_on_every_kind_of_record() -> None:
     for resource in (Resource.INVOICES, Resource.PAYMENTS, Resource.CUSTOMERS):
-        record = decode(resource, rows.raw(ROWS[resource](updated="2026-11-01 01:30:00")))
+        record = decode(resource, rows.raw(resource, ROWS[resource](updated="2026-11-01 01:30:00")))
         assert isinstance(record, FbInvoice | FbPayment | FbCustomer)
         assert record.updated_is_ambiguous
 
@@ -194,7 +196,7 @@ def test_the_repeated_hour_of_autumn_is_marked_on_every_kind_of_record() -> None
 )
 @pytest.mark.parametrize("resource", list(Resource))
 def test_bytes_that_are_no_record_are_kept_with_a_reason(resource: Resource, row: bytes) -> None:
-    record = decode(resource, rows.raw(row))
+    record = decode(resource, rows.raw(resource, row))
     assert isinstance(record, Undecodable)
     assert record.raw == row
     assert record.reason
@@ -211,6 +213,45 @@ def test_an_id_written_as_a_text_is_the_same_id() -> None:
 
 def test_an_id_that_no_column_can_hold_is_quarantined() -> None:
     assert reason_of(Resource.PAYMENTS, rows.payment(invoiceid=2**63))
+
+
+def page(resource: Resource, *items: bytes) -> Answer:
+    body = b'{"response": {"result": {"page": 1, "pages": 1, "total": 9, "%s": [' % NAMES[resource].encode()
+    return Answer(status=200, headers={}, body=body + b", ".join(items) + b"]}}}")
+
+
+@pytest.mark.parametrize("resource", list(Resource))
+def test_a_page_read_whole_and_one_read_row_by_row_give_the_same_items(resource: Resource) -> None:
+    good = [json.dumps(ROWS[resource](id=key)).encode() for key in (5, 6)]
+    whole = split(resource, page(resource, *good)).items
+    apart = split(resource, page(resource, good[0], b'{"id": 9}', good[1], b"[]")).items
+    assert [item.id for item in apart[:3]] == [5, 9, 6]
+    assert apart[3].id < 0
+    assert [(item.id, item.fingerprint, item.raw()) for item in whole] == [
+        (item.id, item.fingerprint, item.raw()) for item in apart[::2]
+    ]
+    assert [decode(resource, item) for item in whole] == [decode(resource, item) for item in apart[::2]]
+    assert [isinstance(decode(resource, item), Undecodable) for item in apart] == [False, True, False, True]
+
+
+def test_a_row_that_means_nothing_to_us_in_a_page_read_whole_is_quarantined_with_the_bytes_that_came() -> None:
+    odd = json.dumps(rows.payment(amount=rows.money("ten"), something="else")).encode()
+    (_, item) = split(Resource.PAYMENTS, page(Resource.PAYMENTS, json.dumps(rows.payment()).encode(), odd)).items
+    record = decode(Resource.PAYMENTS, item)
+    assert isinstance(record, Undecodable)
+    assert record.raw == odd
+
+
+def test_what_is_not_read_of_a_record_does_not_change_its_fingerprint_and_whatever_is_read_does() -> None:
+    assert rows.raw(Resource.INVOICES, rows.invoice(auto_bill=True)).fingerprint == first_print(rows.invoice())
+    assert rows.raw(Resource.INVOICES, rows.invoice(status=4)).fingerprint != first_print(rows.invoice())
+    moved = rows.invoice()
+    moved["lines"][0]["qty"] = "5"
+    assert rows.raw(Resource.INVOICES, moved).fingerprint != first_print(rows.invoice())
+
+
+def first_print(row: dict[str, Any]) -> int:
+    return rows.raw(Resource.INVOICES, row).fingerprint
 
 
 def test_equal_bytes_have_equal_fingerprints_of_63_bits() -> None:
@@ -233,14 +274,14 @@ def test_a_record_with_anything_in_it_is_read_or_quarantined_but_never_raises(
     row = ROWS[resource]()
     for key in data.draw(st.lists(st.sampled_from(sorted(row)), max_size=4)):
         row[key] = data.draw(ANYTHING)
-    record = decode(resource, rows.raw(json.dumps(row).encode()))
-    assert record.fingerprint == rows.raw(json.dumps(row).encode()).fingerprint
+    record = decode(resource, rows.raw(resource, json.dumps(row).encode()))
+    assert record.fingerprint == rows.raw(resource, json.dumps(row).encode()).fingerprint
 
 
 @settings(max_examples=300)
 @given(st.binary(max_size=200), st.sampled_from(list(Resource)))
 def test_any_bytes_are_quarantined_but_never_raise(data: bytes, resource: Resource) -> None:
-    assert isinstance(decode(resource, rows.raw(data)), Undecodable)
+    assert isinstance(decode(resource, rows.raw(resource, data)), Undecodable)
 
 
 RECORDED = [
@@ -266,5 +307,5 @@ def test_what_freshbooks_and_its_sdks_recorded_is_read(resource: Resource, path:
             row.setdefault("lines", [])  # recorded without include[]=lines
         if row.get("clientid") == "test-client-id":
             row["clientid"] = 77  # one SDK's own test data; the wire has numbers (FB API s3.5)
-        record = decode(resource, rows.raw(row))
+        record = decode(resource, rows.raw(resource, row))
         assert not isinstance(record, Undecodable), record.reason

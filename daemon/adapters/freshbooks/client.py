@@ -13,7 +13,6 @@ from daemon.adapters.freshbooks.envelopes import Accounting, unwrap
 from daemon.adapters.freshbooks.journal import FreshBooksJournal
 from daemon.adapters.freshbooks.listing import PATHS, check_asked, check_rows, params_of, split
 from daemon.adapters.freshbooks.pdf import checked_pdf
-from daemon.adapters.freshbooks.wire import fingerprint
 from daemon.core.backfill import Pass
 from daemon.core.errors import FreshBooksAnswerInvalid
 from daemon.core.exchange import Page, PaymentDraft, RawItem, Undecodable
@@ -253,8 +252,7 @@ def _record(resource: Resource, answer: Answer, asked: int | None) -> Record:
     }[resource]
     if raw is UNSET:
         raise FreshBooksAnswerInvalid(f"FreshBooks answered without the record that was asked of {resource}")
-    body = bytes(raw)
-    record = _decoded(resource, RawItem(id=asked or 0, fingerprint=fingerprint(body), raw=body))
+    record = _decoded(resource, wire.read_item(resource, bytes(raw), asked or 0))
     if asked is not None and record.id != asked:
         raise FreshBooksAnswerInvalid(f"FreshBooks answered {resource} {record.id} instead of {asked}")
     return record

@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType, field
 
 from daemon.adapters.freshbooks.calls import Answer
 from daemon.adapters.freshbooks.envelopes import Accounting, unwrap
-from daemon.adapters.freshbooks.wire import Id, Small, Text, fingerprint
+from daemon.adapters.freshbooks.rows import Id, Row, Small, Text
+from daemon.adapters.freshbooks.wire import NUL, ROWS, UNREADABLE, item_of, read_item
 from daemon.core.backfill import Pass
 from daemon.core.errors import FilterIgnored
 from daemon.core.exchange import RawItem
@@ -31,26 +34,11 @@ class _Page(Struct, kw_only=True, gc=False):
     page: int
     pages: int
     total: int
-
-
-class _Clients(_Page, gc=False):
-    rows: list[Raw] = field(name="clients")
-
-
-class _Invoices(_Page, gc=False):
-    rows: list[Raw] = field(name="invoices")
-
-
-class _Payments(_Page, gc=False):
-    rows: list[Raw] = field(name="payments")
-
-
-class _Credits(_Page, gc=False):
-    rows: list[Raw] = field(name="credit_notes")
+    rows: list[Any]
 
 
 class _Head(Struct, gc=False):
-    """The little of a row that is read without decoding it."""
+    """The little that is read of a row by itself where a page cannot be read as a whole."""
 
     id: Id
     updated: Text = None
@@ -64,21 +52,30 @@ class _Head(Struct, gc=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
-    """One split page: the raw items with the heads that could be read."""
+    """One split page: the items, and the rows or heads that could be read."""
 
     page: int
     pages: int
     total: int
     items: tuple[RawItem, ...]
-    heads: tuple[_Head, ...]
+    heads: Sequence[object]
 
 
-_UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
+def _decoder(resource: Resource, row: Any) -> msgspec.json.Decoder[Accounting[_Page]]:  # noqa: ANN401 -- any type
+    rows = ("rows", list[row], field(name=NAMES[resource]))
+    page = msgspec.defstruct("Listed", [rows], bases=(_Page,), kw_only=True, gc=False)
+    return msgspec.json.Decoder(Accounting[page], strict=False)  # type: ignore[valid-type]  # made just now
+
+
+NAMES = {
+    Resource.CUSTOMERS: "clients",
+    Resource.INVOICES: "invoices",
+    Resource.PAYMENTS: "payments",
+    Resource.CREDITS: "credit_notes",
+}
+_whole = {resource: _decoder(resource, row) for resource, row in ROWS.items()}
+_apart = {resource: _decoder(resource, Raw) for resource in ROWS}
 _head_decoder = msgspec.json.Decoder(_Head, strict=False)
-_clients_decoder = msgspec.json.Decoder(Accounting[_Clients], strict=False)
-_invoices_decoder = msgspec.json.Decoder(Accounting[_Invoices], strict=False)
-_payments_decoder = msgspec.json.Decoder(Accounting[_Payments], strict=False)
-_credits_decoder = msgspec.json.Decoder(Accounting[_Credits], strict=False)
 
 
 def params_of(listing: Pass, page: int, page_size: int) -> list[tuple[str, str]]:
@@ -94,44 +91,43 @@ def params_of(listing: Pass, page: int, page_size: int) -> list[tuple[str, str]]
 
 
 def split(resource: Resource, answer: Answer) -> Rows:
-    """Split a page into raw items with fingerprints; an item without a readable id gets a negative one of its own."""
-    page, raws = _page_of(resource, answer)
-    items, heads = [], []
-    for raw in map(bytes, raws):
-        mark, head = fingerprint(raw), _head(raw)
-        items.append(RawItem(id=-mark if head is None else head.id, fingerprint=mark, raw=raw))
+    """Split a page into items: read as a whole, or each by itself where one of them cannot be read (P10)."""
+    page = _read_whole(resource, answer)
+    if page is not None:
+        rows: list[Row] = page.rows
+        items = [item_of(row, partial(_raw_of, resource, answer, index)) for index, row in enumerate(rows)]
+        return Rows(page=page.page, pages=page.pages, total=page.total, items=tuple(items), heads=rows)
+    page = unwrap(answer, _apart[resource])
+    heads = []
+    items = []
+    for raw in map(bytes, page.rows):
+        head = _head(raw)
+        items.append(read_item(resource, raw, None if head is None else head.id))
         if head is not None:
             heads.append(head)
-    return Rows(
-        page=page.page,
-        pages=page.pages,
-        total=page.total,
-        items=tuple(items),
-        heads=tuple(heads),
-    )
+    return Rows(page=page.page, pages=page.pages, total=page.total, items=tuple(items), heads=heads)
+
+
+def _read_whole(resource: Resource, answer: Answer) -> _Page | None:
+    """Read all rows in one go; None where anything at all is odd."""
+    if NUL in answer.body:
+        return None
+    try:
+        response = _whole[resource].decode(answer.body).response
+    except UNREADABLE:
+        return None
+    return response.result if response.errors is UNSET else None
+
+
+def _raw_of(resource: Resource, answer: Answer, index: int) -> bytes:
+    return bytes(unwrap(answer, _apart[resource]).rows[index])
 
 
 def _head(row: bytes) -> _Head | None:
     try:
         return _head_decoder.decode(row)
-    except _UNREADABLE:
+    except UNREADABLE:
         return None
-
-
-def _page_of(resource: Resource, answer: Answer) -> tuple[_Page, Sequence[Raw]]:
-    match resource:
-        case Resource.CUSTOMERS:
-            clients = unwrap(answer, _clients_decoder)
-            return clients, clients.rows
-        case Resource.INVOICES:
-            invoices = unwrap(answer, _invoices_decoder)
-            return invoices, invoices.rows
-        case Resource.PAYMENTS:
-            payments = unwrap(answer, _payments_decoder)
-            return payments, payments.rows
-        case Resource.CREDITS:
-            credit_notes = unwrap(answer, _credits_decoder)
-            return credit_notes, credit_notes.rows
 
 
 def check_rows(listing: Pass, page: int, rows: Rows) -> None:
@@ -140,14 +136,22 @@ def check_rows(listing: Pass, page: int, rows: Rows) -> None:
     if heads and rows.page != page:
         _ignored("page", f"asked for page {page}, got page {rows.page}")
     wants_deleted = listing.deleted and listing.resource in _FILTERED_BY_VIS_STATE
-    if wants_deleted and any(head.vis_state != VisState.DELETED for head in heads):
+    if wants_deleted and any(state != VisState.DELETED for state in _each(heads, "vis_state")):
         _ignored("vis_state", "asked for deleted records, got others")
-    _check_from("updated_min", listing.updated_from, [head.updated for head in heads])
-    dates = [head.create_date or head.date for head in heads]
+    _check_from("updated_min", listing.updated_from, _each(heads, "updated"))
+    dates = _each(heads, "date" if listing.resource is Resource.PAYMENTS else "create_date")
     _check_from("date_min", listing.issued_from, dates)
     _check_to("date_max", listing.issued_to, dates)
-    if listing.resource is Resource.INVOICES and len(heads) > 1 and all(head.lines is UNSET for head in heads):
+    if (
+        listing.resource is Resource.INVOICES
+        and len(heads) > 1
+        and all(lines is UNSET for lines in _each(heads, "lines"))
+    ):
         _ignored("include[]=lines", "asked for lines, got none")
+
+
+def _each(heads: Sequence[object], name: str) -> list[Any]:
+    return [getattr(head, name, None) for head in heads]
 
 
 def check_asked(name: str, asked: int, got: Sequence[int | None]) -> None:

@@ -3,14 +3,12 @@
 import hashlib
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
-from typing import Annotated
 
 import msgspec
-from msgspec import UNSET, Meta, Struct, UnsetType, field
+from msgspec import UNSET
 
 from daemon.adapters.freshbooks.amounts import (
     ZERO,
-    Number,
     read_amount,
     read_currency,
     read_day,
@@ -18,6 +16,7 @@ from daemon.adapters.freshbooks.amounts import (
     read_vis_state,
 )
 from daemon.adapters.freshbooks.eastern import parse_eastern
+from daemon.adapters.freshbooks.rows import ClientRow, CreditRow, InvoiceRow, Line, PaymentRow, Row
 from daemon.core.exchange import RawItem, Undecodable
 from daemon.core.model import (
     FB_STATUS_DISPUTED,
@@ -33,125 +32,76 @@ from daemon.core.model import (
     Resource,
 )
 
-_NUL = b"\\u0000"
-
-Id = Annotated[int, Meta(ge=0, le=2**63 - 1)]
-Small = Annotated[int, Meta(ge=-(2**15), lt=2**15)]
-Text = str | None
-
-
-class _Money(Struct, gc=False):
-    amount: Number = None
-    code: Text = None
-
-
-class _Line(Struct, gc=False):
-    amount: _Money | None = None
-    unit_cost: _Money | None = None
-    qty: Number = None
-    name: Text = None
-    description: Text = None
-    tax_name1: Text = field(name="taxName1", default=None)
-    tax_name2: Text = field(name="taxName2", default=None)
-    tax_percent1: Number = field(name="taxAmount1", default=None)
-    tax_percent2: Number = field(name="taxAmount2", default=None)
-
-
-class _Invoice(Struct, gc=False):
-    id: Id
-    customerid: Id
-    create_date: str
-    amount: _Money
-    outstanding: _Money
-    status: Small
-    updated: str
-    vis_state: Small = 0
-    invoice_number: Text = None
-    currency_code: Text = None
-    due_date: Text = None
-    due_offset_days: Number = None
-    v3_status: Text = None
-    version: Text = None
-    description: Text = None
-    lines: list[_Line] | UnsetType | None = UNSET
-
-
-class _Payment(Struct, gc=False):
-    id: Id
-    invoiceid: Id
-    clientid: Id
-    amount: _Money
-    date: str
-    updated: str
-    vis_state: Small = 0
-    type: Text = None
-    note: Text = None
-    from_credit: bool | None = None
-    creditid: Id | None = None
-    overpaymentid: Id | None = None
-
-
-class _Client(Struct, gc=False):
-    id: Id
-    updated: str
-    vis_state: Small = 0
-    organization: Text = None
-    fname: Text = None
-    lname: Text = None
-    email: Text = None
-    bus_phone: Text = None
-    mob_phone: Text = None
-    home_phone: Text = None
-    p_street: Text = None
-    p_street2: Text = None
-    p_city: Text = None
-    p_province: Text = None
-    p_code: Text = None
-    p_country: Text = None
-    currency_code: Text = None
-
-
-class _Credit(Struct, gc=False):
-    id: Id
-    clientid: Id
-    amount: _Money
-    create_date: str
-    vis_state: Small = 0
-    credit_number: Text = None
-    credit_type: Text = None
-    currency_code: Text = None
-    description: Text = None
-
+NUL = b"\\u0000"
+"""As JSON writes it; no text column takes it."""
 
 # Not strict: ids have been seen as texts too (FB API s3.5).
-_invoice_decoder = msgspec.json.Decoder(_Invoice, strict=False)
-_payment_decoder = msgspec.json.Decoder(_Payment, strict=False)
-_client_decoder = msgspec.json.Decoder(_Client, strict=False)
-_credit_decoder = msgspec.json.Decoder(_Credit, strict=False)
+ROWS: Mapping[Resource, type[Row]] = {
+    Resource.INVOICES: InvoiceRow,
+    Resource.PAYMENTS: PaymentRow,
+    Resource.CUSTOMERS: ClientRow,
+    Resource.CREDITS: CreditRow,
+}
+_decoders = {resource: msgspec.json.Decoder(row, strict=False) for resource, row in ROWS.items()}
+_encode = msgspec.json.Encoder().encode
+UNREADABLE = (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError)
 
 
-def fingerprint(raw: bytes) -> int:
-    """Hash the bytes of an item to 63 bits: equal means unchanged, different means only "decide again"."""
+def fingerprint(data: bytes) -> int:
+    """Hash bytes to 63 bits."""
     # Processors hash SHA-256 in hardware, at more than twice the speed of anything else here.
-    return int.from_bytes(hashlib.sha256(raw).digest()[:8], "big") >> 1
+    return int.from_bytes(hashlib.sha256(data).digest()[:8], "big") >> 1
+
+
+def item_of(row: Row, raw: Callable[[], bytes]) -> RawItem:
+    """Make an item of a row that was read.
+
+    Its fingerprint is that of all that is read of it: equal means unchanged, different means only "decide again".
+    """
+    return RawItem(id=row.id, fingerprint=fingerprint(_encode(row)), read=row, raw=raw)
+
+
+def read_item(resource: Resource, raw: bytes, item_id: int | None) -> RawItem:
+    """Read one item by itself (P10): what cannot be read is told by its bytes.
+
+    Without an id in them that can be read either, it gets a negative one of its own.
+    """
+    try:
+        if NUL in raw:
+            raise ValueError("it holds a NUL character, which no text may")
+        return item_of(_decoders[resource].decode(raw), lambda: raw)
+    except UNREADABLE as error:
+        mark = fingerprint(raw)
+        return RawItem(id=-mark if item_id is None else item_id, fingerprint=mark, read=_told(error), raw=lambda: raw)
 
 
 def decode(resource: Resource, item: RawItem) -> Record | Undecodable:
-    """Decode one raw item into the core's words; what cannot be read becomes Undecodable with the reason (P10)."""
+    """Turn an item into the core's words; what cannot be read becomes Undecodable with the reason (P10)."""
     try:
-        if _NUL in item.raw:
-            return _undecodable(resource, item, "it holds a NUL character, which no text may")
-        return _DECODE[resource](item)
-    except (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError) as error:
-        return _undecodable(resource, item, str(error) or type(error).__name__)
+        match item.read:
+            case InvoiceRow() as row:
+                return _invoice(row, item.fingerprint)
+            case PaymentRow() as row:
+                return _payment(row, item.fingerprint)
+            case ClientRow() as row:
+                return _client(row, item.fingerprint)
+            case CreditRow() as row:
+                return _credit(row, item.fingerprint)
+            case reason:
+                return _undecodable(resource, item, str(reason))
+    except UNREADABLE as error:
+        return _undecodable(resource, item, _told(error))
+
+
+def _told(error: Exception) -> str:
+    return str(error) or type(error).__name__
 
 
 def _undecodable(resource: Resource, item: RawItem, reason: str) -> Undecodable:
-    return Undecodable(resource=resource, id=item.id, fingerprint=item.fingerprint, reason=reason[:300], raw=item.raw)
+    return Undecodable(resource=resource, id=item.id, fingerprint=item.fingerprint, reason=reason[:300], raw=item.raw())
 
 
-def _invoice(item: RawItem) -> FbInvoice:
-    wire = _invoice_decoder.decode(item.raw)
+def _invoice(wire: InvoiceRow, mark: int) -> FbInvoice:
     amount = read_amount(wire.amount.amount)
     if wire.lines is UNSET and amount:
         message = "FreshBooks left out the lines of an invoice that has an amount"
@@ -174,11 +124,11 @@ def _invoice(item: RawItem) -> FbInvoice:
         version=wire.version or wire.updated,
         description=wire.description or "",
         lines=tuple([_line(line) for line in wire.lines]) if wire.lines else (),
-        fingerprint=item.fingerprint,
+        fingerprint=mark,
     )
 
 
-def _one_currency(wire: _Invoice) -> str:
+def _one_currency(wire: InvoiceRow) -> str:
     code = wire.amount.code or wire.currency_code
     if (wire.outstanding.code or code) != code:
         message = f"the total is in {code}, the outstanding amount in {wire.outstanding.code}"
@@ -186,7 +136,7 @@ def _one_currency(wire: _Invoice) -> str:
     return read_currency(code)
 
 
-def _due_on(wire: _Invoice) -> date | None:
+def _due_on(wire: InvoiceRow) -> date | None:
     if wire.due_date:
         return read_day(wire.due_date)
     if wire.due_offset_days is None:
@@ -194,7 +144,7 @@ def _due_on(wire: _Invoice) -> date | None:
     return read_day(wire.create_date) + timedelta(days=int(read_decimal(wire.due_offset_days)))
 
 
-def _line(line: _Line) -> LineItem:
+def _line(line: Line) -> LineItem:
     return LineItem(
         name=line.name or "",
         description=line.description or "",
@@ -208,8 +158,7 @@ def _line(line: _Line) -> LineItem:
     )
 
 
-def _payment(item: RawItem) -> FbPayment:
-    wire = _payment_decoder.decode(item.raw)
+def _payment(wire: PaymentRow, mark: int) -> FbPayment:
     updated_at, ambiguous = parse_eastern(wire.updated)
     return FbPayment(
         id=FbPaymentId(wire.id),
@@ -226,12 +175,11 @@ def _payment(item: RawItem) -> FbPayment:
         from_credit=bool(wire.from_credit),
         credit_id=wire.creditid or None,
         overpayment_id=wire.overpaymentid or None,
-        fingerprint=item.fingerprint,
+        fingerprint=mark,
     )
 
 
-def _client(item: RawItem) -> FbCustomer:
-    wire = _client_decoder.decode(item.raw)
+def _client(wire: ClientRow, mark: int) -> FbCustomer:
     updated_at, ambiguous = parse_eastern(wire.updated)
     return FbCustomer(
         id=CustomerId(wire.id),
@@ -249,12 +197,11 @@ def _client(item: RawItem) -> FbCustomer:
         vis_state=read_vis_state(wire.vis_state),
         updated_at=updated_at,
         updated_is_ambiguous=ambiguous,
-        fingerprint=item.fingerprint,
+        fingerprint=mark,
     )
 
 
-def _credit(item: RawItem) -> FbCredit:
-    wire = _credit_decoder.decode(item.raw)
+def _credit(wire: CreditRow, mark: int) -> FbCredit:
     return FbCredit(
         id=wire.id,
         customer_id=CustomerId(wire.clientid),
@@ -265,13 +212,5 @@ def _credit(item: RawItem) -> FbCredit:
         issued_on=read_day(wire.create_date),
         description=wire.description or "",
         vis_state=read_vis_state(wire.vis_state),
-        fingerprint=item.fingerprint,
+        fingerprint=mark,
     )
-
-
-_DECODE: Mapping[Resource, Callable[[RawItem], Record]] = {
-    Resource.CUSTOMERS: _client,
-    Resource.INVOICES: _invoice,
-    Resource.PAYMENTS: _payment,
-    Resource.CREDITS: _credit,
-}
