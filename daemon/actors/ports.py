@@ -84,6 +84,10 @@ class Accounting(Protocol):
         """List a client's payments updated since a US/Eastern day, active or deleted ones: the look-up of W4."""
         ...
 
+    async def marked_payments(self, since: date, *, deleted: bool) -> tuple[FbPayment, ...]:
+        """List all payments with a marker that were updated since a US/Eastern day: wherever one was moved to (W4)."""
+        ...
+
     async def create_payment(self, draft: PaymentDraft, *, may_send: Callable[[], bool]) -> FbPayment:
         """Create a payment, once; the caller must already have a committed claim (W4).
 

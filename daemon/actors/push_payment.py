@@ -16,6 +16,7 @@ from daemon.core.model import CustomerId, FbPayment, Push, PushState, Snapshot
 from daemon.core.payment_rules import (
     Absent,
     Failure,
+    Found,
     GuardVerdict,
     LookupVerdict,
     Post,
@@ -26,6 +27,7 @@ from daemon.core.payment_rules import (
     guard,
     lookup,
     note_for,
+    own_record,
     payment_date,
     payment_type,
 )
@@ -71,7 +73,19 @@ class PaymentErrand:
         seen: list[FbPayment] = []
         for deleted in (False, True):
             seen += await self._ask_payments(customer_id, since, deleted=deleted)
-        return lookup(push, self._payment, seen, claimed_at)
+        return (
+            own_record(push, seen) or await self._anywhere(push, since) or lookup(push, self._payment, seen, claimed_at)
+        )
+
+    async def _anywhere(self, push: Push, since: date) -> Found | None:
+        """Search all the books: the invoice may have another customer than we know, and the record another invoice."""
+        seen: list[FbPayment] = []
+        for deleted in (False, True):
+            seen += await self._ask_marked(since, deleted=deleted)
+        return own_record(push, seen)
+
+    async def _ask_marked(self, since: date, *, deleted: bool) -> Sequence[FbPayment]:
+        return await self._line(Priority.PUSH, lambda fb: fb.marked_payments(since, deleted=deleted))
 
     async def _ask_payments(self, customer_id: CustomerId, since: date, *, deleted: bool) -> Sequence[FbPayment]:
         return await self._line(Priority.PUSH, lambda fb: fb.payments_of_customer(customer_id, since, deleted=deleted))

@@ -5,13 +5,14 @@ from typing import Final
 
 from daemon.core.model import Payment, PaymentId
 
-_MARKER: Final = re.compile(r"(?<![A-Za-z0-9])AP:([^\s:]+):([0-9]{1,9})(?![0-9])")
+MARK: Final = "AP:"
+_MARKER: Final = re.compile(rf"(?<![A-Za-z0-9]){MARK}([^\s:]+):([0-9]{{1,9}})(?![0-9])")
 """Payment ids hold neither spaces nor colons; the platform's schema checks it."""
 
 
 def marker(payment_id: PaymentId, generation: int) -> str:
     """Spell the marker of one generation of a payment's push, as the database does too: "AP:pay_123:1"."""
-    return f"AP:{payment_id}:{generation}"
+    return f"{MARK}{payment_id}:{generation}"
 
 
 def markers_in(note: str) -> frozenset[tuple[PaymentId, int]]:

@@ -17,6 +17,7 @@ from daemon.core.push_outcomes import (
     after_lookup,
     after_post,
     lookup,
+    own_record,
 )
 from daemon.core.write_back import Failure
 
@@ -43,6 +44,7 @@ __all__ = [
     "marker",
     "markers_in",
     "note_for",
+    "own_record",
     "payment_date",
     "payment_type",
     "place",

@@ -55,17 +55,23 @@ def lookup(push: Push, payment: Payment, payments_seen: Sequence[FbPayment], cla
     the guard judges it, on this invoice. What has the same amount and no marker at all goes to a person, unless a
     person has already said what it is.
     """
+    found = own_record(push, payments_seen)
+    if found is not None:
+        return found
+    if push.choice in _DISMISSES_CANDIDATES:
+        return Absent()
+    candidates = tuple(fb for fb in payments_seen if _may_be_it(fb, payment, claimed_at - CLOCK_SKEW))
+    return Ambiguous(candidates=candidates) if candidates else Absent()
+
+
+def own_record(push: Push, payments_seen: Sequence[FbPayment]) -> Found | None:
+    """Find the record that is this generation's by its id or its marker, live before deleted (W4)."""
     mark = (push.payment_id, push.generation)
     stored_id = None if push.choice in NAMES_A_RECORD else push.fb_payment_id
     known = [fb for fb in payments_seen if fb.id == stored_id]
     marked = [fb for fb in payments_seen if mark in markers_in(fb.note) and not fb.from_credit]
     best = min(known or marked, key=lambda fb: (not fb.is_live, fb.id), default=None)
-    if best is not None:
-        return Found(payment=best)
-    if push.choice in _DISMISSES_CANDIDATES:
-        return Absent()
-    candidates = tuple(fb for fb in payments_seen if _may_be_it(fb, payment, claimed_at - CLOCK_SKEW))
-    return Ambiguous(candidates=candidates) if candidates else Absent()
+    return None if best is None else Found(payment=best)
 
 
 _DISMISSES_CANDIDATES: Final = NAMES_A_RECORD | {Choice.NOT_THIS, Choice.REFUND_IN_AP}

@@ -22,6 +22,7 @@ from daemon.core.model import (
     Payment,
     PaymentId,
     PaymentStatus,
+    Push,
     PushState,
     Reason,
 )
@@ -106,7 +107,9 @@ class Drawer:
         """Find what was read when it froze; of readings that ran side by side, the one whose number we show."""
         frozen_at = row.frozen_at or self.stage.clock.now()
         until = [seen for seen in self.shown[row.id] if seen.at <= frozen_at] or list(self.shown[row.id])[:1]
-        beside = [seen for seen in until if until[-1].at - seen.at <= BESIDE]
+        # One reading makes several calls, and each may have to wait for its turn.
+        began_at = row.reading.began_at if row.reading.finished_at == row.frozen_at else frozen_at
+        beside = [seen for seen in until if seen.at >= min(began_at, until[-1].at - BESIDE)]
         ours = (row.terms.number, row.terms.due_on, row.terms.customer_id, row.terms.total)
         fitting = [seen for seen in beside if _terms(seen.invoice) == ours]
         return (fitting or beside)[-1]
@@ -145,10 +148,16 @@ class Drawer:
         makers = {PaymentId(key) for row in self._books.payments for key, _ in markers_in(row.note)}
         linked = {p.id for p in rows.payments.values() if p.invoice_id == invoice_id} | makers
         let_go = {key for (key, _), choice in self.choices.items() if choice in COUNTS_ANEW}
+        # What FreshBooks split off as a credit is no longer held for this invoice either (W5).
+        let_go |= {push.payment_id for push in rows.pushes.values() if self._is_split(push)}
         if invoice_id in self.taken:
             self.taken.discard(invoice_id)
         elif not linked & (self.lost | let_go):
             self.wrong.append(f"invoice {invoice_id} thawed and no money was lost or let go")
+
+    def _is_split(self, push: Push) -> bool:
+        recorded, payment = push.recorded_amount, self.stage.rows().payments[push.payment_id]
+        return recorded is not None and recorded < payment.amount
 
     # ---- counting ----------------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import anyio
 import pytest
@@ -247,6 +248,30 @@ async def test_a_lost_answer_is_looked_up_and_never_sent_again() -> None:
         await stage.until(lambda: stage.push(payment).state is PushState.DONE, timedelta(minutes=5))
         assert sum(is_post(call) for call in stage.caller.asked) == 1
     assert len(stage.fb_payments(invoice)) == 1
+
+
+async def test_a_lost_record_is_found_though_its_invoice_has_another_customer_and_it_was_moved_to_another() -> None:
+    """Absence is proven only by what could have shown it: the client that we know of need not be the record's."""
+    async with connected(5) as stage:
+        other = stage.bill("200.00", customerid=stage.book("client.create", None, {"organization": "Other"}).id)
+        invoice = stage.bill("80.00")
+        await stage.until(lambda: {invoice, other} <= stage.rows().invoices.keys(), timedelta(hours=2))
+        lost = once(is_post, FreshBooksUnavailable("the connection broke"))
+
+        def lose_and_move(call: Call) -> None:
+            if is_post(call) and not moved:
+                client = stage.book("client.create", None, {"organization": "A third one"})
+                stage.book("invoice.update", invoice, {"customerid": client.id})
+                moved.extend(stage.fb_payments(invoice))
+                stage.book("payment.update", moved[0].id, {"invoiceid": other})
+            lost(call)
+
+        moved: list[Any] = []
+        object.__setattr__(stage.caller, "after", lose_and_move)
+        payment = stage.pay(invoice, "80.00")
+        await stage.until(lambda: stage.push(payment).state is PushState.DONE, timedelta(minutes=10))
+        assert sum(is_post(call) for call in stage.caller.asked) == 1
+        assert stage.push(payment).fb_payment_id == moved[0].id
 
 
 async def test_an_answer_lost_before_the_commit_is_sent_again_only_after_two_look_ups() -> None:

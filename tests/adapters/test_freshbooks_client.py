@@ -11,7 +11,7 @@ from daemon.adapters.freshbooks.client import FreshBooksAccount
 from daemon.core.backfill import Pass
 from daemon.core.errors import FreshBooksNotFound, FreshBooksRefused, FreshBooksUnavailable
 from daemon.core.exchange import PaymentDraft, Undecodable
-from daemon.core.model import CustomerId, FbInvoice, FbPaymentId, InvoiceId, Record, Resource, VisState
+from daemon.core.model import CustomerId, FbCredit, FbInvoice, FbPaymentId, InvoiceId, Record, Resource, VisState
 from daemon.sandbox.command import RunningSandbox
 from daemon.sandbox.faults import parse_rules
 from daemon.sandbox.times import eastern_day
@@ -178,8 +178,9 @@ async def test_an_overpayment_answers_what_was_applied_and_names_its_credit(
     made = await account.create_payment(draft(invoice_id, outstanding + 40), may_send=yes)
     assert made.amount == outstanding
     assert made.overpayment_id is not None
-    notes = await account.credits_of_customer(made.customer_id, deleted=False)
-    assert any(row.credit_type == "overpayment" and row.amount == 40 for row in notes)
+    page = await account.list_page(Pass(resource=Resource.CREDITS), 1, 100)
+    notes = [account.decode(Resource.CREDITS, item) for item in page.items]
+    assert any(note.credit_type == "overpayment" and note.amount == 40 for note in notes if isinstance(note, FbCredit))
 
 
 async def test_an_invoices_payments_are_listed_live_and_deleted_apart(
@@ -209,6 +210,9 @@ async def test_a_look_up_finds_a_payment_by_customer_and_day(
     assert made.id in [row.id for row in found]
     assert {row.customer_id for row in found} == {made.customer_id}
     assert await account.payments_of_customer(made.customer_id, today + timedelta(days=1), deleted=False) == ()
+    marked = await account.marked_payments(today - timedelta(days=1), deleted=False)
+    assert made.id in [row.id for row in marked]
+    assert all("AP:" in row.note for row in marked)
 
 
 async def test_all_pages_of_an_invoices_payments_are_read(sandbox: RunningSandbox, account: FreshBooksAccount) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from daemon.adapters.freshbooks.calls import Answer
@@ -266,7 +266,7 @@ ANYTHING = st.recursive(
 )
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data(), st.sampled_from(list(Resource)))
 def test_a_record_with_anything_in_it_is_read_or_quarantined_but_never_raises(
     data: st.DataObject, resource: Resource

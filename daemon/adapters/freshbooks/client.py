@@ -1,6 +1,6 @@
 """One partner's FreshBooks account: pages, single records and payments, each method one HTTP call (W4, FB API s3)."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -11,12 +11,13 @@ from daemon.adapters.freshbooks import ledger, wire
 from daemon.adapters.freshbooks.calls import Answer, Call, Caller, MaySend
 from daemon.adapters.freshbooks.envelopes import Accounting, unwrap
 from daemon.adapters.freshbooks.journal import FreshBooksJournal
-from daemon.adapters.freshbooks.listing import PATHS, check_asked, check_rows, params_of, split
+from daemon.adapters.freshbooks.listing import PATHS, Rows, check_asked, check_rows, params_of, split
 from daemon.adapters.freshbooks.pdf import checked_pdf
 from daemon.core.backfill import Pass
 from daemon.core.errors import FreshBooksAnswerInvalid
 from daemon.core.exchange import Page, PaymentDraft, RawItem, Undecodable
 from daemon.core.journal import FbJournalEntry, JournalDraft
+from daemon.core.markers import MARK
 from daemon.core.model import (
     AccountId,
     CustomerId,
@@ -154,23 +155,40 @@ class FreshBooksAccount:
         records = await self._list_of(listed, "clientid", customer_id)
         return tuple(_payment(record) for record in records)
 
-    async def credits_of_customer(self, customer_id: CustomerId, *, deleted: bool) -> tuple[FbCredit, ...]:
-        """List a client's credit notes, to see whether the credit of an overpayment is gone (W2)."""
-        records = await self._list_of(Pass(resource=Resource.CREDITS, deleted=deleted), "clientid", customer_id)
-        return tuple(_credit(record) for record in records)
+    async def marked_payments(self, since: date, *, deleted: bool) -> tuple[FbPayment, ...]:
+        """List all payments with a marker that were updated since a US/Eastern day: wherever one was moved to (W4).
+
+        A record that cannot be read stops it only if it may be one of them.
+        """
+        listed = Pass(resource=Resource.PAYMENTS, deleted=deleted, updated_from=since)
+        found: dict[int, FbPayment] = {}
+        async for rows in self._pages(listed):
+            for item in rows.items:
+                record = wire.decode(listed.resource, item)
+                if isinstance(record, FbPayment) and MARK in record.note:
+                    found[item.id] = record
+                elif isinstance(record, Undecodable) and MARK.encode() in record.raw:
+                    raise _unreadable(record)
+        return tuple(found.values())
 
     async def _list_of(self, listed: Pass, name: str, asked: int) -> tuple[Record, ...]:
         """Read all pages of a listing narrowed to one invoice or client; the last reading of an id counts."""
         found: dict[int, Record] = {}
-        for page in range(1, LISTING_PAGES_MAX + 1):
-            params = [*params_of(listed, page, PAGE_SIZE), (f"search[{name}]", str(asked))]
-            rows = split(listed.resource, await self._get(PATHS[listed.resource], params))
-            check_rows(listed, page, rows)
+        async for rows in self._pages(listed, (f"search[{name}]", str(asked))):
             check_asked(name, asked, [getattr(head, name) for head in rows.heads])
             found |= {item.id: _decoded(listed.resource, item) for item in rows.items}
+        return tuple(found.values())
+
+    async def _pages(self, listed: Pass, *narrowed: tuple[str, str]) -> AsyncIterator[Rows]:
+        for page in range(1, LISTING_PAGES_MAX + 1):
+            params = [*params_of(listed, page, PAGE_SIZE), *narrowed]
+            rows = split(listed.resource, await self._get(PATHS[listed.resource], params))
+            check_rows(listed, page, rows)
+            yield rows
             if page >= rows.pages:
-                return tuple(found.values())
-        raise FreshBooksAnswerInvalid(f"FreshBooks lists more than {LISTING_PAGES_MAX} pages for {name} {asked}")
+                return
+        told = ", ".join(f"{name} {value}" for name, value in narrowed) or f"payments since {listed.updated_from}"
+        raise FreshBooksAnswerInvalid(f"FreshBooks lists more than {LISTING_PAGES_MAX} pages for {told}")
 
     # ---- writing -----------------------------------------------------------------------------------------------------
 
@@ -262,18 +280,16 @@ def _decoded(resource: Resource, item: RawItem) -> Record:
     """Decode an item that is needed whole: one that cannot be read makes the answer unusable."""
     record = wire.decode(resource, item)
     if isinstance(record, Undecodable):
-        raise FreshBooksAnswerInvalid(f"FreshBooks answered {resource} {item.id} that cannot be read: {record.reason}")
+        raise _unreadable(record)
     return record
+
+
+def _unreadable(bad: Undecodable) -> FreshBooksAnswerInvalid:
+    return FreshBooksAnswerInvalid(f"FreshBooks answered {bad.resource} {bad.id} that cannot be read: {bad.reason}")
 
 
 def _payment(record: Record) -> FbPayment:
     if not isinstance(record, FbPayment):
-        raise _wrong(record)
-    return record
-
-
-def _credit(record: Record) -> FbCredit:
-    if not isinstance(record, FbCredit):
         raise _wrong(record)
     return record
 
