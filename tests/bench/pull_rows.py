@@ -1,7 +1,7 @@
 """Reading all invoices: ours beside the peers, the limit of Postgres, and the latency of the line."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -10,9 +10,10 @@ from daemon.core.backfill import Feed
 from tests.bench.daemon_run import Measured
 from tests.bench.environments import ALL, DLT, PEERS, SDK, SINGER, Peer, python_of
 from tests.bench.rows import Goal, Row, paired
-from tests.bench.stand import Figures, Stand
+from tests.bench.stand import Figures, Stand, opened_stand
 
 LATENCY_S = 0.08
+GROWTH = (1_000, 10_000, 100_000, 300_000)
 
 
 @dataclass(slots=True)
@@ -185,6 +186,24 @@ async def whole_account(stand: Stand) -> list[Row]:
     ]
 
 
+async def growth(stand: Stand) -> list[Row]:
+    """Read books of growing size for the first time and again: what one invoice costs must not grow with them."""
+    rows = []
+    for invoices in GROWTH:
+        async with opened_stand(replace(stand.scale, invoices=invoices)) as grown:
+            name = await grown.partner()
+            first, again = await grown.ours(name, Feed.BACKFILL), await grown.ours(name, Feed.CENSUS)
+        each = 100_000 / grown.listed
+        work = f"books of {invoices:,} invoices, "
+        rows += [
+            Row(work=work + "CPU of the first sync", unit="s per 100,000", ours=first.cpu_s * each),
+            Row(work=work + "CPU of a re-read", unit="s per 100,000", ours=again.cpu_s * each),
+            Row(work=work + "peak memory of the first sync", unit="MB", ours=first.peak_mb),
+            Row(work=work + "WAL of a re-read", unit="bytes/invoice", ours=again.wal_bytes / grown.listed),
+        ]
+    return rows
+
+
 async def _limit(stand: Stand, source: str) -> float:
     target = await stand.database("migrated")
     arguments = ("-m", "tests.bench.limit_run", stand.server.dsn(source), stand.server.dsn(target))
@@ -200,4 +219,4 @@ async def _orjson_s_a_page(stand: Stand) -> float:
 
 
 MEASURES = (initial_sync, unchanged, latency)
-FULL_ONLY = (whole_account,)
+FULL_ONLY = (whole_account, growth)
