@@ -27,11 +27,20 @@ class Retunable(Protocol):
         ...
 
 
+class Authorised(Protocol):
+    """What speaks to FreshBooks for the application, as far as a reload knows it."""
+
+    def use_secret(self, client_secret: str) -> None:
+        """Prove who we are by another secret."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reloadable:
     """Everything that holds a setting which may change while it runs."""
 
     root: Retunable
+    oauth: Authorised
     keys: LiveKeys
     link_keys: dict[str, str]
 
@@ -87,6 +96,7 @@ class Reloader:
             return False
         # Nothing below can fail.
         parts.keys.exchange(ring)
+        parts.oauth.use_secret(settings.freshbooks.client_secret.get_secret_value())
         parts.link_keys.clear()
         parts.link_keys.update(by_id(settings.public.link_keys))
         set_level(settings.log.level)

@@ -178,7 +178,7 @@ class _Workshop:
             public_app=public_app,
             fleet=FleetStore(self.pool),
             news=news,
-            reloadable=Reloadable(root=root, keys=self.keys, link_keys=link_keys),
+            reloadable=Reloadable(root=root, oauth=oauth, keys=self.keys, link_keys=link_keys),
         )
 
     def _doorbell(self, telemetry: StructlogTelemetry) -> Doorbell:

@@ -55,7 +55,7 @@ class FreshBooksSettings(Section):
     api_url: Annotated[Url, RESTART] = "https://api.freshbooks.com"
     auth_url: Annotated[Url, RESTART] = "https://auth.freshbooks.com"
     client_id: Annotated[str, RESTART] = ""
-    client_secret: Annotated[Secret, RESTART] = SecretStr("")
+    client_secret: Secret = SecretStr("")
     redirect_uri: Annotated[Url, RESTART] = ""
     scopes: Annotated[Words, RESTART] = (
         "user:profile:read",

@@ -87,6 +87,21 @@ async def test_a_killed_server_is_an_outage_and_its_return_is_noticed(tmp_path: 
         assert (await books.invoice())["total"] == 100
 
 
+async def test_a_database_that_lets_nobody_in_is_an_outage_and_its_opening_is_noticed(tmp_path: Path) -> None:
+    async with EmbeddedPostgres.start(tmp_path / "data", durable=False) as server:
+        gate = await asyncpg.connect(server.dsn)
+        await gate.execute("CREATE DATABASE closed")
+        await gate.execute("ALTER DATABASE closed ALLOW_CONNECTIONS false")
+        async with Pool.open(server.dsn_of("closed")) as pool:
+            with pytest.raises(StoreUnavailable, match="not currently accepting connections"):
+                async with pool.connection():
+                    pass
+            await gate.execute("ALTER DATABASE closed ALLOW_CONNECTIONS true")
+            async with pool.connection() as connection:
+                assert await connection.fetchval("SELECT 1") == 1
+        await gate.close()
+
+
 async def test_a_listener_whose_connection_is_cut_wakes_every_partner_for_everything(books: Books) -> None:
     await books.add_partner("other", "Zz9")
     async with books.wakes() as wakes:

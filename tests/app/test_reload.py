@@ -36,10 +36,14 @@ def settings(**sections: dict[str, Any]) -> Settings:
 
 
 class Root:
-    """Remembers the policy it was given."""
+    """Remembers the policy and the secret it was given."""
 
     def __init__(self) -> None:
         self.policy: Policy | None = None
+        self.client_secret: str | None = None
+
+    def use_secret(self, client_secret: str) -> None:
+        self.client_secret = client_secret
 
     def apply_policy(self, policy: Policy) -> int:
         self.policy = policy
@@ -67,7 +71,7 @@ class Bench:
         )
 
     def reload(self) -> bool:
-        parts = Reloadable(root=self.root, keys=self.keys, link_keys=self.link_keys)
+        parts = Reloadable(root=self.root, oauth=self.root, keys=self.keys, link_keys=self.link_keys)
         return self.reloader.reload(parts)
 
 
@@ -88,6 +92,7 @@ def test_everything_that_may_change_reaches_its_holder() -> None:
     after = settings(
         sync={"payments_interval": "1m"},
         log={"level": "debug"},
+        freshbooks={"client_secret": "another"},
         public={"link_keys": [{"id": "q", "key": "q" * 32}]},
         encryption={"keys": [{"id": "b", "key": KEYS["b"]}, {"id": "a", "key": KEYS["a"]}]},
     )
@@ -97,6 +102,7 @@ def test_everything_that_may_change_reaches_its_holder() -> None:
     assert bench.root.policy == after.policy() == bench.reloader.policy()
     assert bench.root.policy.pull.payments_interval == timedelta(minutes=1)
     assert bench.link_keys == {"q": "q" * 32}
+    assert bench.root.client_secret == "another"
     assert bench.keys.decrypt(sealed, partner_id="acme", field="f") == "x"
     with pytest.raises(CannotDecrypt):
         key_ring(settings()).decrypt(
@@ -120,7 +126,7 @@ def test_a_refused_reload_moves_nothing(after: Settings) -> None:
     before = settings()
     bench = Bench(before, lambda: after)
     assert not bench.reload()
-    assert bench.root.policy is None
+    assert (bench.root.policy, bench.root.client_secret) == (None, None)
     assert bench.link_keys == {"p": "p" * 32}
     assert bench.reloader.settings is before
     assert bench.reloader.policy() == before.policy()

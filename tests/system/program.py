@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -172,3 +173,22 @@ async def running(
                 process.kill()
             await process.wait()
             await process.aclose()
+
+
+@contextlib.asynccontextmanager
+async def notifications(directory: Path) -> AsyncIterator[tuple[str, list[str]]]:
+    """A socket such as systemd listens on, and what came in."""
+    path, heard = directory / "notify", list[str]()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(str(path))
+        listener.setblocking(False)
+
+        async def hear() -> None:
+            while True:
+                await anyio.wait_readable(listener)
+                heard.extend(listener.recv(4096).decode().splitlines())
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(hear)
+            yield str(path), heard
+            group.cancel_scope.cancel()

@@ -4,8 +4,8 @@ import os
 import re
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import pytest
 from tests.polling import eventually
 from tests.postgres import on_every_postgres
 from tests.system.partner import insert_partner
-from tests.system.program import CLIENT_SECRET, ENCRYPTION_KEY, LINK_KEY, Program, running, settings_text
+from tests.system.program import CLIENT_SECRET, ENCRYPTION_KEY, LINK_KEY, Program, notifications, running, settings_text
 
 
 @contextmanager
@@ -167,25 +167,6 @@ def is_connected(pid: int, port: int) -> bool:
 
 
 # ---- what is told to whom --------------------------------------------------------------------------------------------
-
-
-@asynccontextmanager
-async def notifications(directory: Path) -> AsyncIterator[tuple[str, list[str]]]:
-    """A socket such as systemd listens on, and what came in."""
-    path, heard = directory / "notify", list[str]()
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
-        listener.bind(str(path))
-        listener.setblocking(False)
-
-        async def hear() -> None:
-            while True:
-                await anyio.wait_readable(listener)
-                heard.extend(listener.recv(4096).decode().splitlines())
-
-        async with anyio.create_task_group() as group:
-            group.start_soon(hear)
-            yield str(path), heard
-            group.cancel_scope.cancel()
 
 
 async def test_systemd_hears_of_readiness_reloads_the_pulse_and_the_stop(database: str, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
@@ -49,13 +49,17 @@ class App:
     auth_url: str = "https://auth.freshbooks.com"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class FreshBooksOAuth:
     """Fulfils `Authority` (actors/consent_ports.py), and refreshes. Every coroutine is one call, never repeated."""
 
     caller: Caller
     app: App
     now: Callable[[], datetime]
+
+    def use_secret(self, client_secret: str) -> None:
+        """Prove who we are by another secret from the next call on."""
+        self.app = replace(self.app, client_secret=client_secret)
 
     def authorize_url(self, state: str, verifier: str) -> str:
         """Build the address where the person allows access, with the PKCE S256 challenge of `verifier`."""

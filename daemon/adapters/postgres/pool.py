@@ -25,7 +25,7 @@ _UNAVAILABLE = (
     asyncpg.ReadOnlySQLTransactionError,  # a standby answers after a fail-over
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
-    asyncpg.LockNotAvailableError,
+    asyncpg.ObjectNotInPrerequisiteStateError,  # a lock that is taken, a database that lets nobody in for now
     asyncpg.InternalClientError,
     OSError,  # TimeoutError is one
 )
