@@ -5,6 +5,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 
 import pytest
+from playwright.async_api import Browser as Chromium
 
 from daemon.adapters.clock import SystemClock
 from daemon.adapters.postgres.desk_actions import DeskActions
@@ -17,6 +18,8 @@ from daemon.core.model import InvoiceId, PartnerId
 from daemon.core.verify import Drift, DriftKind, Mend, Report
 from tests.adapters.postgres_rows import PARTNER, Books
 from tests.builders import INVOICE, NOW, OTHER_INVOICE, make_fb_invoice
+from tests.requirements import needs_chromium
+from tests.web.chromium import barriers, open_window
 from tests.web.site import Browser, serve
 
 
@@ -106,6 +109,51 @@ async def test_a_comparison_can_be_asked_for_once_at_a_time(books: Books, partne
     assert tuple(row) == ("full", True, "partner")
     again = await partner.follow(await partner.post("/verification"))
     assert "under way already" in again.text
+
+
+async def test_a_month_with_nothing_in_it_says_so_and_leads_to_none_that_has_not_begun(partner: Browser) -> None:
+    page = (await partner.get("/reports")).text
+    assert "Nothing to reconcile" in page
+    assert "Month after" not in page
+    assert "Month after" in (await partner.get("/reports?month=2020-01")).text
+
+
+async def test_a_comparison_is_offered_only_while_freshbooks_is_connected(books: Books, partner: Browser) -> None:
+    assert "Compare now" in (await partner.get("/verification")).text
+    for change in ("status = 'pending'", "status = 'connected', parked_reason = 'revoked'", "disconnecting = true"):
+        await books.execute(f"UPDATE sync.connection SET {change}")  # noqa: S608
+        page = (await partner.get("/verification")).text
+        assert "Compare now" not in page
+        assert "Not compared yet" in page
+
+
+# Wide enough for all of the header in one line, just not so, and a phone.
+@pytest.mark.parametrize("width", [1280, 1185, 1183, 700, 360])
+@needs_chromium
+async def test_the_pages_of_proof_have_no_barrier_and_nothing_lies_over_another(
+    books: Books, partner: Browser, chromium: Chromium, width: int
+) -> None:
+    drift = Drift(kind=DriftKind.DIFFERENT, subject=("invoices", "1"), detail="A total.", mend=Mend.TAKE_ANEW)
+    await verified(books, "drift", Report(drifts=(drift,), kinds={"different": 1}))
+    await verified(books, None, Report())
+    await books.execute("UPDATE platform.partner SET name = 'Northwind Managed Information Technology of Ohio'")
+    async with open_window(partner.site, chromium, viewport={"width": width, "height": 800}) as window:
+        for path in ("/reports", "/verification"):
+            await window.page.goto(partner.site.url + path)
+            assert await barriers(window.page) == [], path
+            assert await window.page.evaluate("document.documentElement.scrollWidth") == width
+            assert await window.page.evaluate(_LIES_OVER) == [], path
+        assert not window.complaints
+
+
+_LIES_OVER = """() => {
+    const parts = [...document.querySelectorAll('.brand, .nav a, .partner, .who button')]
+        .map(part => [part.innerText, part.getBoundingClientRect()]);
+    const overlap = (one, other) => one.right > other.left + 1 && other.right > one.left + 1
+        && one.bottom > other.top + 1 && other.bottom > one.top + 1;
+    return parts.flatMap(([name, box], at) => parts.slice(at + 1)
+        .filter(([, other]) => overlap(box, other)).map(([other]) => `${name} / ${other}`));
+}"""
 
 
 async def test_a_pdf_is_handed_out_as_a_file_that_runs_nowhere_and_only_while_switched_on(

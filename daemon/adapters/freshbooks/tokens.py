@@ -27,7 +27,7 @@ CLAIM_S = 90.0
 _HELD_MAX = 512
 _REREAD_AFTER_S = 2.0
 _SPOILED = "the stored FreshBooks tokens were sealed for another place, or altered: connect again"
-_REVOKED = "FreshBooks says that the refresh token is spent or revoked: connect again"
+_REVOKED = "FreshBooks ended this connection (its refresh token is spent or revoked): connect again"
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,11 +28,12 @@ async def reports(request: web.Request) -> web.Response:
     module = await find_module(request)
     report = await _report(request, module.timezone)
     latest = await _proof(request).verifications(session_of(request).partner_id, 1)
+    following, now = next_month(report.month), request.app[DASHBOARD].clock.now()
     values = {
         "module": module,
         "report": report,
         "before": f"{month_before(report.month):%Y-%m}",
-        "after": f"{next_month(report.month):%Y-%m}",
+        "after": f"{following:%Y-%m}" if following <= now.astimezone(find_zone(module.timezone)).date() else "",
         "compared_at": latest[0].finished_at if latest else None,
     }
     return page(request, "reports.html", values)
