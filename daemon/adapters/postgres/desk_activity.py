@@ -6,7 +6,8 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from daemon.adapters.postgres import desk_rows
-from daemon.adapters.postgres.desk_store import DeskStore, limit_of, page_of
+from daemon.adapters.postgres.desk_paging import is_back, limit_of, number_of, page_of
+from daemon.adapters.postgres.desk_store import DeskStore
 from daemon.core.desk import (
     CHART_DAYS,
     DESK_PAGE_ROWS,
@@ -28,16 +29,16 @@ class DeskActivity(DeskStore):
     ) -> DeskPage[RunRow]:
         """List the sync history, newest first; `only` is "changed", "failed" or empty (T3)."""
         limit = limit_of(limit)
-        rows = await self._fetch("runs", partner_id, int(after) if after else None, limit + 1, only)
-        return page_of(rows, limit, desk_rows.run_of, lambda row: str(row.run_id))
+        rows = await self._fetch("runs", partner_id, number_of(after), limit + 1, only, back=is_back(after))
+        return page_of(rows, limit, desk_rows.run_of, lambda row: str(row.run_id), after)
 
     async def audit(
         self, partner_id: PartnerId, after: str | None = None, limit: int = DESK_PAGE_ROWS, only: str = ""
     ) -> DeskPage[AuditRow]:
         """List the audit log, newest first; `only` is "people", "daemon" or empty (T2)."""
         limit = limit_of(limit)
-        rows = await self._fetch("audit", partner_id, int(after) if after else None, limit + 1, only)
-        return page_of(rows, limit, desk_rows.audit_of, lambda row: str(row.audit_id))
+        rows = await self._fetch("audit", partner_id, number_of(after), limit + 1, only, back=is_back(after))
+        return page_of(rows, limit, desk_rows.audit_of, lambda row: str(row.audit_id), after)
 
     async def figures(self, partner_id: PartnerId, zone: str, today: date) -> tuple[DayFigures, ...]:
         """Tell what happened on each of the last days of a time zone, oldest first, without a gap."""

@@ -1,14 +1,14 @@
 """What the pages and the API read: one partner's rows, never another's."""
 
-from collections.abc import Callable, Sequence
 from datetime import date, datetime
-from typing import Final, TypeVar
+from typing import Final
 
 import asyncpg
 import msgspec
 
 from daemon.adapters.postgres import desk_rows, queries
 from daemon.adapters.postgres.account_rows import ledger_account_of
+from daemon.adapters.postgres.desk_paging import is_back, limit_of, number_of, page_of, split
 from daemon.adapters.postgres.invoice_rows import line_of
 from daemon.adapters.postgres.pool import Conn, Source
 from daemon.core.backfill import Cursor
@@ -33,9 +33,9 @@ from daemon.core.desk import (
 from daemon.core.model import InvoiceId, LedgerAccount, PartnerId, PaymentId, PayoutId, Reason
 
 _SQL = queries.load("desk")
+_BACK_SQL = {name: queries.backwards(statement) for name, statement in _SQL.items()}
 _CONNECTIONS = queries.load("connections")
 _ACCOUNTS = queries.load("accounts")
-RowT = TypeVar("RowT")
 _ID_MAX: Final = 2**63 - 1
 _FOUND_MAX: Final = 2000
 _NAMED_INVOICE: Final = ("", "", None, None, "", None, None, 1)
@@ -62,7 +62,7 @@ class DeskStore:
 
     async def invoices(self, partner_id: PartnerId, query: InvoiceQuery) -> DeskPage[InvoiceRow]:
         """List invoices, newest issue date first."""
-        issued_on, invoice_id = _split(query.after)
+        issued_on, invoice_id = split(query.after)
         limit = limit_of(query.limit)
         found = await self._found(partner_id, query.search) if query.search else None
         rows = await self._fetch(
@@ -77,8 +77,11 @@ class DeskStore:
             int(invoice_id) if invoice_id else None,
             limit + 1,
             found,
+            back=is_back(query.after),
         )
-        return page_of(rows, limit, desk_rows.invoice_row_of, lambda row: f"{row.issued_on.isoformat()}|{row.id}")
+        return page_of(
+            rows, limit, desk_rows.invoice_row_of, lambda row: f"{row.issued_on.isoformat()}|{row.id}", query.after
+        )
 
     async def _found(self, partner_id: PartnerId, search: str) -> list[int] | None:
         """Tell the invoices that a search finds; None for so many that the newest of them are found at once."""
@@ -121,7 +124,7 @@ class DeskStore:
 
     async def payments(self, partner_id: PartnerId, query: PaymentQuery) -> DeskPage[PaymentRow]:
         """List the platform's payments with their places in FreshBooks (W8), newest first."""
-        initiated_at, payment_id = _split(query.after)
+        initiated_at, payment_id = split(query.after)
         limit = limit_of(query.limit)
         rows = await self._fetch(
             "payments",
@@ -133,9 +136,14 @@ class DeskStore:
             payment_id or None,
             limit + 1,
             None,
+            back=is_back(query.after),
         )
         return page_of(
-            rows, limit, desk_rows.payment_row_of, lambda row: f"{row.initiated_at.isoformat()}|{row.payment_id}"
+            rows,
+            limit,
+            desk_rows.payment_row_of,
+            lambda row: f"{row.initiated_at.isoformat()}|{row.payment_id}",
+            query.after,
         )
 
     async def payment(self, partner_id: PartnerId, payment_id: PaymentId) -> PaymentRow | None:
@@ -147,7 +155,7 @@ class DeskStore:
         self, partner_id: PartnerId, after: str | None = None, limit: int = DESK_PAGE_ROWS
     ) -> DeskPage[PayoutRow]:
         """List payouts, newest first."""
-        created_at, payout_id = _split(after)
+        created_at, payout_id = split(after)
         limit = limit_of(limit)
         rows = await self._fetch(
             "payouts",
@@ -156,8 +164,11 @@ class DeskStore:
             payout_id or None,
             limit + 1,
             None,
+            back=is_back(after),
         )
-        return page_of(rows, limit, desk_rows.payout_of, lambda row: f"{row.created_at.isoformat()}|{row.payout_id}")
+        return page_of(
+            rows, limit, desk_rows.payout_of, lambda row: f"{row.created_at.isoformat()}|{row.payout_id}", after
+        )
 
     async def payout(self, partner_id: PartnerId, payout_id: PayoutId) -> PayoutRow | None:
         """Read one payout."""
@@ -173,7 +184,7 @@ class DeskStore:
         self, partner_id: PartnerId, search: str = "", after: str | None = None, limit: int = DESK_PAGE_ROWS
     ) -> DeskPage[CustomerRow]:
         """List customers by name with what they owe."""
-        customer_id, name = _split(after)
+        customer_id, name = split(after)
         limit = limit_of(limit)
         rows = await self._fetch(
             "customers",
@@ -182,8 +193,9 @@ class DeskStore:
             name if customer_id else None,
             int(customer_id) if customer_id else None,
             limit + 1,
+            back=is_back(after),
         )
-        return page_of(rows, limit, desk_rows.customer_of, lambda row: f"{row.id}|{row.name}")
+        return page_of(rows, limit, desk_rows.customer_of, lambda row: f"{row.id}|{row.name}", after)
 
     async def issues(self, partner_id: PartnerId, query: IssueQuery) -> DeskPage[IssueRow]:
         """List sync issues, newest first."""
@@ -196,10 +208,11 @@ class DeskStore:
             query.kind,
             subject_type,
             subject_id,
-            int(query.after) if query.after else None,
+            number_of(query.after),
             limit + 1,
+            back=is_back(query.after),
         )
-        return page_of(rows, limit, desk_rows.issue_of, lambda row: str(row.issue_id))
+        return page_of(rows, limit, desk_rows.issue_of, lambda row: str(row.issue_id), query.after)
 
     async def issue(self, partner_id: PartnerId, issue_id: int) -> IssueRow | None:
         """Read one issue, open or closed."""
@@ -219,10 +232,11 @@ class DeskStore:
         rows = await self._fetch("events", partner_id, after_event_id, limit_of(limit))
         return tuple(desk_rows.event_of(row) for row in rows)
 
-    async def _fetch(self, name: str, partner_id: PartnerId, *args: object) -> list[asyncpg.Record]:
+    async def _fetch(self, name: str, partner_id: PartnerId, *args: object, back: bool = False) -> list[asyncpg.Record]:
+        statement = _BACK_SQL[name] if back else _SQL[name]
         async with self._source.reading(partner_id) as connection:
             try:
-                return await connection.fetch(_SQL[name], partner_id, *args)
+                return await connection.fetch(statement, partner_id, *args)
             except asyncpg.DataError as error:  # a number, date or text that no row can have
                 raise ValueError(str(error)) from error
 
@@ -238,24 +252,3 @@ async def _counts(connection: Conn, module: asyncpg.Record) -> Counts:
 
 async def _issue_count(connection: Conn, partner_id: PartnerId) -> Counts:
     return Counts(issues=await connection.fetchval(_SQL["issue_count"], partner_id))
-
-
-def page_of(
-    rows: Sequence[asyncpg.Record], limit: int, read: Callable[[asyncpg.Record], RowT], cursor: Callable[[RowT], str]
-) -> DeskPage[RowT]:
-    """Cut a list that was asked for one row more than shown: that row only tells that there is a next page."""
-    shown = tuple(read(row) for row in rows[:limit])
-    return DeskPage(rows=shown, after=cursor(shown[-1]) if len(rows) > limit else None)
-
-
-def _split(after: str | None) -> tuple[str, str]:
-    if not after:
-        return "", ""
-    first, separator, second = after.partition("|")
-    if not separator:
-        raise ValueError(f"{after!r} is no cursor of this list")
-    return first, second
-
-
-def limit_of(asked: int) -> int:
-    return max(1, min(asked, DESK_PAGE_ROWS_MAX))

@@ -8,6 +8,7 @@ from typing import Final
 
 DIRECTORY: Final = Path(__file__).parent / "queries"
 _NAME: Final = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
+_BACK: Final = re.compile(r"^\s*\S.*?\s+-- back: (.*)$", re.MULTILINE)
 
 
 def load(stem: str, directory: Path = DIRECTORY) -> Mapping[str, str]:
@@ -17,3 +18,8 @@ def load(stem: str, directory: Path = DIRECTORY) -> Mapping[str, str]:
     if len(set(names)) < len(names):
         raise ValueError(f"{stem}.sql gives a name twice")
     return MappingProxyType({name: text.strip() for name, text in zip(names, statements, strict=True)})
+
+
+def backwards(statement: str) -> str:
+    """Turn a list round: of a line that ends in `-- back: <text>`, the text stands in its place."""
+    return _BACK.sub(r"\1", statement)

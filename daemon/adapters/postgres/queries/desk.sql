@@ -90,8 +90,8 @@ WITH connection AS MATERIALIZED (
            OR (lower(i.number) ~>=~ lower($6) AND lower(i.number) ~<~ (lower($6) || chr(1114111)))
            OR (reverse(lower(i.number)) ~>=~ reverse(lower($6)) AND reverse(lower(i.number)) ~<~ (reverse(lower($6)) || chr(1114111)))
            OR i.customer_id IN (SELECT f.customer_id FROM found_customers f))
-      AND ($7::date IS NULL OR (i.issued_on, i.invoice_id) < ($7, $8::bigint))
-    ORDER BY i.issued_on DESC, i.invoice_id DESC
+      AND ($7::date IS NULL OR (i.issued_on, i.invoice_id) < ($7, $8::bigint))  -- back: AND (i.issued_on, i.invoice_id) > ($7, $8::bigint)
+    ORDER BY i.issued_on DESC, i.invoice_id DESC                              -- back: ORDER BY i.issued_on, i.invoice_id
     LIMIT $9
 )
 SELECT i.invoice_id, i.account_id, i.number, i.customer_id, i.issued_on, i.due_on, i.currency, i.total, i.description, i.status,
@@ -109,7 +109,7 @@ SELECT i.invoice_id, i.account_id, i.number, i.customer_id, i.issued_on, i.due_o
                    SELECT p.payment_id FROM platform.payment p
                    WHERE p.partner_id = $1 AND p.invoice_id = i.invoice_id))) AS issues
 FROM page CROSS JOIN LATERAL (SELECT (page.invoice).*) i CROSS JOIN connection n
-ORDER BY i.issued_on DESC, i.invoice_id DESC
+ORDER BY i.issued_on DESC, i.invoice_id DESC  -- back: ORDER BY i.issued_on, i.invoice_id
 
 -- name: lines
 SELECT name, description, quantity, unit_cost, amount, tax_name1, tax_percent1, tax_name2, tax_percent2
@@ -185,9 +185,9 @@ WHERE p.partner_id = $1
        OR strpos(lower(i.customer_name), lower($4)) > 0
        OR EXISTS (SELECT FROM platform.ap_invoice a WHERE a.partner_id = $1 AND a.ap_invoice_id = p.ap_invoice_id
                     AND strpos(lower(a.number), lower($4)) > 0))
-  AND ($5::timestamptz IS NULL OR (p.initiated_at, p.payment_id) < ($5, $6::text))
+  AND ($5::timestamptz IS NULL OR (p.initiated_at, p.payment_id) < ($5, $6::text))  -- back: AND (p.initiated_at, p.payment_id) > ($5, $6::text)
   AND ($8::text[] IS NULL OR p.payment_id = ANY ($8))
-ORDER BY p.initiated_at DESC, p.payment_id DESC
+ORDER BY p.initiated_at DESC, p.payment_id DESC  -- back: ORDER BY p.initiated_at, p.payment_id
 LIMIT $7
 
 -- name: payments_of_invoice
@@ -215,9 +215,10 @@ LEFT JOIN LATERAL (
     ORDER BY s.reason = 'payout_recovered' IS TRUE, s.generation DESC
     LIMIT 1
 ) s ON true
-WHERE p.partner_id = $1 AND ($2::timestamptz IS NULL OR (p.created_at, p.payout_id) < ($2, $3::text))
+WHERE p.partner_id = $1
+  AND ($2::timestamptz IS NULL OR (p.created_at, p.payout_id) < ($2, $3::text))  -- back: AND (p.created_at, p.payout_id) > ($2, $3::text)
   AND ($5::text IS NULL OR p.payout_id = $5)
-ORDER BY p.created_at DESC, p.payout_id DESC
+ORDER BY p.created_at DESC, p.payout_id DESC  -- back: ORDER BY p.created_at, p.payout_id
 LIMIT $4
 
 -- name: waiting_moves
@@ -242,8 +243,8 @@ CROSS JOIN LATERAL (
     SELECT coalesce(nullif(c.organization, ''), trim(c.first_name || ' ' || c.last_name)) AS name
 ) d
 WHERE c.partner_id = $1 AND ($2 = '' OR strpos(lower(d.name || ' ' || c.email), lower($2)) > 0)
-  AND ($3::text IS NULL OR (d.name, c.customer_id) > ($3, $4::bigint))
-ORDER BY d.name, c.customer_id
+  AND ($3::text IS NULL OR (d.name, c.customer_id) > ($3, $4::bigint))  -- back: AND (d.name, c.customer_id) < ($3, $4::bigint)
+ORDER BY d.name, c.customer_id  -- back: ORDER BY d.name DESC, c.customer_id DESC
 LIMIT $5
 
 -- name: issues
@@ -251,8 +252,8 @@ SELECT u.*, p.invoice_id FROM sync.issue u
 LEFT JOIN platform.payment p ON u.subject_type = 'payment' AND p.partner_id = u.partner_id AND p.payment_id = u.subject_id
 WHERE u.partner_id = $1 AND ($2 OR closed_at IS NULL) AND ($3 = '' OR kind = $3)
   AND ($4::text IS NULL OR (subject_type = $4 AND subject_id = $5::text))
-  AND ($6::bigint IS NULL OR issue_id < $6)
-ORDER BY issue_id DESC
+  AND ($6::bigint IS NULL OR issue_id < $6)  -- back: AND issue_id > $6
+ORDER BY issue_id DESC  -- back: ORDER BY issue_id
 LIMIT $7
 
 -- name: issue
@@ -262,16 +263,18 @@ WHERE u.partner_id = $1 AND issue_id = $2
 
 -- name: runs
 SELECT * FROM sync.run
-WHERE partner_id = $1 AND ($2::bigint IS NULL OR run_id < $2)
+WHERE partner_id = $1
+  AND ($2::bigint IS NULL OR run_id < $2)  -- back: AND run_id > $2
   AND CASE $4 WHEN 'changed' THEN changed > 0 WHEN 'failed' THEN outcome <> 'complete' ELSE true END
-ORDER BY run_id DESC
+ORDER BY run_id DESC  -- back: ORDER BY run_id
 LIMIT $3
 
 -- name: audit
 SELECT * FROM sync.audit
-WHERE partner_id = $1 AND ($2::bigint IS NULL OR audit_id < $2)
+WHERE partner_id = $1
+  AND ($2::bigint IS NULL OR audit_id < $2)  -- back: AND audit_id > $2
   AND CASE $4 WHEN 'people' THEN who <> 'freshbooks-syncd' WHEN 'daemon' THEN who = 'freshbooks-syncd' ELSE true END
-ORDER BY audit_id DESC
+ORDER BY audit_id DESC  -- back: ORDER BY audit_id
 LIMIT $3
 
 -- name: run_days
