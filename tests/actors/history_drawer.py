@@ -4,7 +4,7 @@ due = total - money that did not come through the platform - money that the plat
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from daemon.actors.ports import Clock
 from daemon.adapters.freshbooks.calls import Call
 from daemon.core.amount_due import NAMES_A_RECORD
 from daemon.core.markers import markers_in
@@ -67,6 +68,8 @@ class Drawer:
     choices: dict[tuple[PaymentId, int], Choice] = field(default_factory=dict)
     taken: set[InvoiceId] = field(default_factory=set)
     wrong: list[str] = field(default_factory=list)
+    reader: Callable[[], Clock | None] = lambda: None
+    """The clock of the process that reads, where several mistake the time: it dates a freeze by its own."""
 
     # ---- watching ----------------------------------------------------------------------------------------------------
 
@@ -80,11 +83,12 @@ class Drawer:
             if of_one is not None:
                 self.read[int(of_one)] = list(self._live_on(int(of_one)))
         elif "invoices/invoices" in call.path:
+            now = (self.reader() or self.stage.clock).now
             for invoice in self._books.invoices:
                 if invoice.amount > 0 and invoice.outstanding == 0:
                     others = self._others(self._live_on(invoice.id))
                     seen = self.shown.setdefault(InvoiceId(invoice.id), deque(maxlen=SHOWN_KEPT))
-                    seen.append(Settled(self.stage.clock.now(), invoice, others))
+                    seen.append(Settled(now(), invoice, others))
 
     def look(self) -> None:
         """Note which invoices froze or thawed, whose money was ever lost, and which records were named."""
@@ -107,9 +111,10 @@ class Drawer:
         """Find what was read when it froze; of readings that ran side by side, the one whose number we show."""
         frozen_at = row.frozen_at or self.stage.clock.now()
         until = [seen for seen in self.shown[row.id] if seen.at <= frozen_at] or list(self.shown[row.id])[:1]
+        last = max(seen.at for seen in until)
         # One reading makes several calls, and each may have to wait for its turn.
         began_at = row.reading.began_at if row.reading.finished_at == row.frozen_at else frozen_at
-        beside = [seen for seen in until if seen.at >= min(began_at, until[-1].at - BESIDE)]
+        beside = [seen for seen in until if seen.at >= min(began_at, last - BESIDE)]
         ours = (row.terms.number, row.terms.due_on, row.terms.customer_id, row.terms.total)
         fitting = [seen for seen in beside if _terms(seen.invoice) == ours]
         return (fitting or beside)[-1]

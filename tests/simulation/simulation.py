@@ -13,6 +13,7 @@ import anyio
 from anyio.abc import TaskGroup
 from typing_extensions import override
 
+from daemon.actors.ports import Clock
 from daemon.adapters.freshbooks.tokens import TokenSealer
 from daemon.core.consent import StoredTokens
 from daemon.core.errors import StoreUnavailable
@@ -108,7 +109,7 @@ class Simulation(History):
         self.watch = Watch()
         self.stage.notes = self.watch  # type: ignore[assignment]
         self.stage.world = replace(self.stage.world, telemetry=self.watch)
-        self.drawer = Drawer(self.stage)
+        self.drawer = Drawer(self.stage, reader=_clock_of_the_running)
         self.steps = Steps(self.stage, self.chance, self.drawer)
         self.stage.store.fail = self._statement
         self.weather.between = self.steps.any
@@ -329,3 +330,8 @@ def simulate(seed: int, plan: Plan = SHORT) -> Outcome:
     except BaseException as error:
         error.add_note(f"simulation {seed}")
         raise
+
+
+def _clock_of_the_running() -> Clock | None:
+    process = RUNNING.get(None)
+    return process.clock if process is not None else None
