@@ -3,6 +3,7 @@
 import heapq
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from itertools import count
 from typing import TypeVar
 
@@ -115,6 +116,12 @@ _WAIT_MAX_S = 60.0
 """A waiter looks at the budget again at the latest after this long, whatever the budget said."""
 
 
+THROTTLED_TRIES_MAX = 5
+"""How often a read is made before its being refused counts as a failure of what it belongs to."""
+THROTTLED_WAIT_MAX = timedelta(seconds=5)
+"""Whoever is told to wait longer than this gives the work back, to be taken up then."""
+
+
 class Line:
     """One partner's line to FreshBooks: every call passes the limiter, and every 429 is taken to heart."""
 
@@ -125,7 +132,17 @@ class Line:
         self._telemetry = telemetry
 
     async def __call__(self, priority: Priority, ask: Callable[[Accounting], Awaitable[T]]) -> T:
-        """Make one reading call when the budget allows it."""
+        """Make one reading call when the budget allows it.
+
+        One that is refused for its number alone is made again some times: nothing that it belongs to has failed.
+        """
+        for _ in range(THROTTLED_TRIES_MAX - 1):
+            await self._limiter.acquire(priority)
+            try:
+                return await self.ask(ask)
+            except FreshBooksUnavailable as error:
+                if not error.throttled or (error.retry_after or timedelta(0)) > THROTTLED_WAIT_MAX:
+                    raise
         await self._limiter.acquire(priority)
         return await self.ask(ask)
 
