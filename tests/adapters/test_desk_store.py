@@ -143,6 +143,7 @@ async def test_invoices_are_filtered_and_searched(books: Books, desk: DeskAction
     assert await found(status="draft") == [3]
     assert await found(flag="deleted") == [4]
     assert await found(flag="archived_in_freshbooks") == [5]
+    assert await found(flag="payable") == [1, 5]
     assert await found(flag="not_payable") == [2, 3, 4, 6]
     assert await found(flag="overpaid") == [6]
     assert await found(flag="overdue") == [1]

@@ -92,12 +92,12 @@ class Walker:
             await popup.get_by_role("button", name="Allow").click()
 
     async def pay(self, method: str, part: str | None = None) -> str:
-        """Pay the newest payable invoice in dollars as its customer, and tell the invoice's address."""
+        """Pay the newest invoice in dollars that the demo's next step leads to, and tell the invoice's address."""
         await self.at("Invoices")
-        await self.page.get_by_label("Status").select_option("Outstanding")
-        await expect(self.page).to_have_url(re.compile("status=outstanding"))
+        await self.page.get_by_role("link", name="invoice that can be paid").click()
+        await expect(self.page).to_have_url(re.compile("flag=payable"))
         rows = self.page.locator("tbody tr").filter(has_text=re.compile(r"\$[1-9][\d,.]* USD\s*\$[1-9]"))
-        plain = rows.filter(has_not_text=re.compile("Disputed|Sync issue|FreshBooks"))
+        plain = rows.filter(has_not_text="Sync issue")
         await plain.first.get_by_role("link").click()
         await self.shows("As the customer and their bank")
         if part:

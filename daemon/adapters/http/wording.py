@@ -164,6 +164,7 @@ INVOICE_FILTERS = {"": "All", "outstanding": "Outstanding", "paid": "Paid", "dra
 INVOICE_FLAGS = {
     "": "Any",
     "overdue": "Overdue",
+    "payable": "Can be paid",
     "not_payable": "Not payable",
     "overpaid": "Overpaid",
     "issue": "With a sync issue",

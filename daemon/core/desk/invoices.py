@@ -24,8 +24,9 @@ from daemon.core.model import (
 class InvoiceQuery:
     """Which invoices to list, newest issue date first.
 
-    `status` is one of InvoiceStatus or "archived"; `flag` one of "deleted", "archived_in_freshbooks", "not_payable",
-    "overpaid", "overdue", "issue"; `search` finds numbers that begin or end so, and customers whose name holds it.
+    `status` is one of InvoiceStatus or "archived"; `flag` one of "deleted", "archived_in_freshbooks", "payable",
+    "not_payable", "overpaid", "overdue", "issue"; `search` finds numbers that begin or end so, and customers whose
+    name holds it.
     """
 
     search: str = ""

@@ -32,7 +32,9 @@ class InvoicesQuery(PageQuery):
         default="", max_length=SEARCH_CHARACTERS_MAX, pattern=r"^[^\x00]*$", description="In number or customer."
     )
     status: Literal["", "draft", "outstanding", "paid", "archived"] = ""
-    flag: Literal["", "deleted", "archived_in_freshbooks", "not_payable", "overpaid", "overdue", "issue"] = ""
+    flag: Literal["", "deleted", "archived_in_freshbooks", "payable", "not_payable", "overpaid", "overdue", "issue"] = (
+        ""
+    )
     customer_id: int | None = Field(default=None, ge=1, le=ID_MAX)
 
 

@@ -79,6 +79,7 @@ WITH connection AS MATERIALIZED (
       AND CASE $3 WHEN '' THEN true
                   WHEN 'deleted' THEN i.vis_state = 1
                   WHEN 'archived_in_freshbooks' THEN i.vis_state = 2
+                  WHEN 'payable' THEN i.not_payable IS NULL AND sync.archived_at(i, (SELECT n.options FROM connection n)) IS NULL
                   WHEN 'not_payable' THEN i.not_payable IS NOT NULL
                   WHEN 'overpaid' THEN i.amount_due < 0
                   WHEN 'overdue' THEN i.status = 'outstanding' AND i.amount_due > 0 AND i.vis_state <> 1 AND i.due_on < $4
