@@ -234,6 +234,8 @@ def test_a_daemon_without_any_network_is_started_answers_and_reaches_freshbooks_
         before = host.metric('syncd_freshbooks_requests_total{answer="2xx",method="GET"}')
         host.sql("SELECT pg_notify('syncd_wake', 'acme:connection')")
         until(lambda: host.metric('syncd_freshbooks_requests_total{answer="2xx",method="GET"}') > before, 40)
+        judged = machine.run("systemd-analyze", "security", "--no-pager", "--threshold=2", SERVICE, check=False)
+        assert judged.returncode == 0, judged.stdout
         links = machine.run("nsenter", "--target", str(main_pid(host)), "--net", "--", "ip", "-br", "link").stdout
         assert [line.split()[0] for line in links.splitlines()] == ["lo"]
     finally:
