@@ -21,7 +21,8 @@ _PAY: Final = (
 
 async def push_latency(stand: Stand) -> list[Row]:
     """Pay one invoice after another, nothing else to be done: from the platform's INSERT to the POST at FreshBooks."""
-    async with scene(stand, 400, "", "calls_per_window = 1_000_000", "--rate-calls", "0") as live:
+    invoices = 20 * stand.scale.rings  # of which one in ten or so is still to be paid
+    async with scene(stand, invoices, "", "calls_per_window = 1_000_000", "--rate-calls", "0") as live:
         await eventually(lambda: is_read(live.books, live.partner), within_s=PATIENCE_S, every_s=0.2)
         found = [await _way(live, invoice) for invoice in await live.books.unpaid(live.partner, stand.scale.rings)]
     beyond = sorted(way.beyond_ms for way in found)
