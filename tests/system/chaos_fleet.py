@@ -20,10 +20,12 @@ import asyncpg
 from tests.polling import eventually
 from tests.postgres import postgres_servers
 from tests.system.books import opened_books
-from tests.system.chaos_push import CLOCK, FAULTS, SETTINGS, STALLED_S, Storm, Verdict
+from tests.system.chaos_push import CLOCK, FAULTS, SETTINGS, Storm, Verdict
 from tests.system.program import Program, running
 
 DAEMONS: Final = 3
+STALLED_S: Final = 120.0
+"""When nothing more is recorded for so long, what is missing is lost."""
 PER_SECOND: Final = 8
 """Payments made per second of the run; whatever is not recorded in it is waited for afterwards."""
 TROUBLE_EVERY_S: Final = (2.0, 6.0)
