@@ -23,7 +23,7 @@ from daemon.core.errors import FreshBooksRefused, KeyMissing, SecretSpoiled
 from daemon.core.exchange import Reread
 from daemon.core.model import AccountId, PartnerId, Scope
 
-DEBOUNCE = timedelta(milliseconds=50)
+DEBOUNCE = timedelta(milliseconds=20)
 """One change rings several times; reading it a moment later serves them all."""
 VERIFIER_BYTES_MAX = 200
 
