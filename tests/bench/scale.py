@@ -35,6 +35,6 @@ QUICK: Final = Scale(
     slow_rounds=1,
     rereads_by_peers=False,
     clock_rate=6.0,
-    budget_invoices=4_000,
+    budget_invoices=6_000,
     rings=20,
 )
