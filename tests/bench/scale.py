@@ -30,11 +30,11 @@ FULL: Final = Scale(
 )
 QUICK: Final = Scale(
     name="quick",
-    invoices=6_000,
-    rounds=3,
+    invoices=5_000,
+    rounds=2,
     slow_rounds=1,
     rereads_by_peers=False,
     clock_rate=6.0,
-    budget_invoices=6_000,
+    budget_invoices=5_000,
     rings=20,
 )
