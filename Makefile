@@ -35,6 +35,10 @@ verify-load: venv  ## a verification of INVOICES=100000 at FreshBooks' pace (fou
 chaos-push: venv  ## PAYMENTS=n through lost answers, refusals and kill -9; exit 0 when each stands exactly once in FreshBooks
 	@$(BIN)/python -m tests.system.chaos_push --payments $${PAYMENTS:-10000}
 
+.PHONY: chaos-backfill
+chaos-backfill: venv  ## INVOICES=n read while the daemon is killed again and again; exit 0 when both sides are equal
+	@$(BIN)/python -m tests.system.chaos_backfill --invoices $${INVOICES:-100000}
+
 .PHONY: chaos-fleet
 chaos-fleet: venv  ## MINUTES=n of three daemons on one Postgres, killed and frozen; exit 0 when nothing is doubled or lost
 	@$(BIN)/python -m tests.system.chaos_fleet --minutes $${MINUTES:-30}
