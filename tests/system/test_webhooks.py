@@ -16,6 +16,12 @@ from tests.system.program import ENCRYPTION_KEY, Program, running
 from tests.system.test_demo import free_ports
 
 pytestmark = pytest.mark.timeout(120)
+UNRULY = [
+    {"probability": 0.4, "action": {"kind": "webhook_drop"}},
+    {"probability": 0.5, "action": {"kind": "webhook_duplicate", "copies": 2}},
+    {"probability": 0.5, "action": {"kind": "webhook_shuffle", "seconds": 0.2}},
+    {"probability": 0.5, "action": {"kind": "webhook_forge"}},
+]
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
@@ -68,6 +74,28 @@ async def is_due(books: Books, partner: Partner, invoice: int, wanted: str) -> b
 async def is_gone(books: Books, partner: Partner) -> bool:
     left = await books.database.fetchval("SELECT count(*) FROM sync.callback WHERE partner_id = $1", partner.partner_id)
     return await books.status(partner) == "not_connected" and left == 0
+
+
+async def test_doubled_shuffled_dropped_and_forged_deliveries_end_in_what_freshbooks_shows(
+    database: str, tmp_path: Path
+) -> None:
+    (port,) = free_ports(1)
+    async with opened_books(database, "--rate-calls", "0", webhooks=True) as books:
+        partner = await books.add(40)
+        more = '[sync]\npayments_interval = "5s"\ninvoices_interval = "5s"\n'
+        async with running(tmp_path, settings(books, port) + more) as program:
+            await eventually(lambda: books.is_connected(partner), within_s=60)
+            await eventually(partial(is_ringing, books, partner), within_s=60)
+            await books.control("PUT", "faults", UNRULY)
+            for invoice in await books.unpaid(partner, 8):
+                await books.control("POST", f"books/{partner.account_id}/invoices/{invoice}/pay", {"amount": "1.00"})
+            await eventually(partial(is_equal, books, partner), within_s=60)
+            assert await _outcomes(program, "rang") > 0
+            assert await _outcomes(program, "forged") > 0
+
+
+async def is_equal(books: Books, partner: Partner) -> bool:
+    return await books.differences(partner) == []
 
 
 async def test_forged_oversized_and_malformed_deliveries_are_refused_and_counted(database: str, tmp_path: Path) -> None:
