@@ -25,8 +25,8 @@ from tests.system.program import environment, running
 
 CLOCK: Final = SystemClock()
 IN_FLIGHT: Final = 4
-AHEAD: Final = 2 * IN_FLIGHT
-"""As many pages are being stored, and as many are fetched ahead of them."""
+AHEAD: Final = 4 * IN_FLIGHT
+"""Twice as many pages are being stored at most, and twice as many are there ahead of them."""
 ATTEMPTS_MAX: Final = 500
 VERIFY_S: Final = 900.0
 SETTINGS: Final = f"""
