@@ -333,23 +333,3 @@ async def test_a_record_that_did_not_change_is_not_sent_again(api: ApiSite) -> N
     assert (again.status, again.text) == (304, "")
     await api.books.execute("UPDATE platform.payment SET status = 'succeeded'")
     assert (await api.get("/payments/pay_1", If_None_Match=first.headers["ETag"])).status == 200
-
-
-async def test_events_are_streamed_as_they_happen_and_read_on_after_the_last(api: ApiSite) -> None:
-    last = (await api.get("/events")).json["data"][-1]["id"]
-    headers = {"Authorization": f"Bearer {api.jwt()}", "Last-Event-ID": str(last)}
-    async with api.client.get(f"{api.site.url}/v1/events/stream", headers=headers) as response:
-        assert response.headers["Content-Type"] == "text/event-stream"
-        await eventually(lambda: api.site.hub.open_streams == 1)
-        await api.books.execute(
-            "INSERT INTO platform.event (partner_id, kind, subject) VALUES ($1, 'reconnect_needed', 'connection')",
-            PARTNER,
-        )
-        api.site.hub.publish(PARTNER)
-        text = ""
-        with anyio.fail_after(10):
-            while "changed" not in text:
-                text += (await response.content.readany()).decode()
-    assert "event: reconnect_needed" in text
-    assert f"id: {last + 1}" in text
-    assert "issue_opened" not in text
