@@ -38,6 +38,8 @@ PAGE_SIZE = 100
 """The most that FreshBooks gives (FB API s4.2)."""
 LISTING_PAGES_MAX = 50
 """No invoice has 5,000 payments; more pages mean that a filter was ignored."""
+BOOKS_PAGES_MAX = 500
+"""A payment whose end is unknown may have waited for weeks in busy books: 50,000 payments since are looked through."""
 
 
 class _One(Struct, gc=False):
@@ -162,7 +164,7 @@ class FreshBooksAccount:
         """
         listed = Pass(resource=Resource.PAYMENTS, deleted=deleted, updated_from=since)
         found: dict[int, FbPayment] = {}
-        async for rows in self._pages(listed):
+        async for rows in self._pages(listed, most=BOOKS_PAGES_MAX):
             for item in rows.items:
                 record = wire.decode(listed.resource, item)
                 if isinstance(record, FbPayment) and MARK in record.note:
@@ -179,16 +181,16 @@ class FreshBooksAccount:
             found |= {item.id: _decoded(listed.resource, item) for item in rows.items}
         return tuple(found.values())
 
-    async def _pages(self, listed: Pass, *narrowed: tuple[str, str]) -> AsyncIterator[Rows]:
-        for page in range(1, LISTING_PAGES_MAX + 1):
-            params = [*params_of(listed, page, PAGE_SIZE), *narrowed]
+    async def _pages(self, listed: Pass, *only: tuple[str, str], most: int = LISTING_PAGES_MAX) -> AsyncIterator[Rows]:
+        for page in range(1, most + 1):
+            params = [*params_of(listed, page, PAGE_SIZE), *only]
             rows = split(listed.resource, await self._get(PATHS[listed.resource], params))
             check_rows(listed, page, rows)
             yield rows
             if page >= rows.pages:
                 return
-        told = ", ".join(f"{name} {value}" for name, value in narrowed) or f"payments since {listed.updated_from}"
-        raise FreshBooksAnswerInvalid(f"FreshBooks lists more than {LISTING_PAGES_MAX} pages for {told}")
+        told = ", ".join(f"{name} {value}" for name, value in only) or f"payments since {listed.updated_from}"
+        raise FreshBooksAnswerInvalid(f"FreshBooks lists more than {most} pages for {told}")
 
     # ---- writing -----------------------------------------------------------------------------------------------------
 
