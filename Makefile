@@ -20,8 +20,8 @@ demo:  ## the whole product on this machine: dashboard, its own Postgres, a loca
 test: venv  ## every test
 	@$(BIN)/pytest -n auto --dist loadgroup $(PYTEST_ARGS)
 
-histories: venv  ## 2,000 random histories of both sides, in memory and virtual time (SYNCD_HISTORIES_FROM=seed for others)
-	@SYNCD_HISTORIES=$${SYNCD_HISTORIES:-2000} $(BIN)/pytest -n auto --timeout 600 -q tests/actors/test_histories.py $(PYTEST_ARGS)
+histories: venv  ## 2,000 random histories of both sides, in memory and virtual time (HISTORIES_FROM=seed for others)
+	@HISTORIES=$${HISTORIES:-2000} $(BIN)/pytest -n auto --timeout 600 -q tests/actors/test_histories.py $(PYTEST_ARGS)
 
 bench: venv  ## ours beside the peers, on the same books and the same Postgres (BENCH_JSON=path, BENCH_ONLY=names)
 	@$(BIN)/python -m tests.bench --only "$(BENCH_ONLY)"
@@ -47,8 +47,8 @@ chaos-fleet: venv  ## MINUTES=n of three daemons on one Postgres, killed and fro
 simulate: venv  ## SEEDS=n fleets in bad weather, in memory and virtual time (FROM=seed, PLAN=short, year or stretched)
 	@PYTHONHASHSEED=0 $(BIN)/python -m tests.simulation --seeds $${SEEDS:-200} --from $${FROM:-1} --plan $${PLAN:-short}
 
-whole-histories: venv  ## 100 random histories over HTTP and Postgres (SYNCD_WHOLE_HISTORIES_FROM=seed for others)
-	@SYNCD_WHOLE_HISTORIES=$${SYNCD_WHOLE_HISTORIES:-100} $(BIN)/pytest -n auto -q tests/whole/test_histories.py $(PYTEST_ARGS)
+whole-histories: venv  ## 100 random histories over HTTP and Postgres (WHOLE_HISTORIES_FROM=seed for others)
+	@WHOLE_HISTORIES=$${WHOLE_HISTORIES:-100} $(BIN)/pytest -n auto -q tests/whole/test_histories.py $(PYTEST_ARGS)
 
 check: venv  ## style, types, direction of imports, and the core's coverage
 	$(BIN)/ruff check

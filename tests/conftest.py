@@ -8,6 +8,11 @@ from tests import postgres, requirements
 from tests.postgres import PostgresKind, PostgresServers
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what one worker must do alone: left for the end, the others would wait for it."""
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     requirements.check_requirements(item)
 

@@ -12,8 +12,8 @@ from tests.actors.history_run import POLICY, play
 from tests.actors.history_weather import CountedLoop
 from tests.actors.stage import ActorStage
 
-HISTORIES = int(os.environ.get("SYNCD_HISTORIES", "150"))
-FIRST = int(os.environ.get("SYNCD_HISTORIES_FROM", "1"))
+HISTORIES = int(os.environ.get("HISTORIES", "150"))
+FIRST = int(os.environ.get("HISTORIES_FROM", "1"))
 PER_TEST = 10
 
 

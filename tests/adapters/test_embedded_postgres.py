@@ -130,6 +130,8 @@ async def test_no_postgres_on_the_path_is_needed_and_the_environment_stays_outsi
         assert b"canary" not in Path(f"/proc/{server}/environ").read_bytes()
     finally:
         _kill(daemon)
+        # It writes into the directory until it has stopped.
+        await eventually(lambda: not _is_running(server), within_s=30)
 
 
 async def test_what_was_committed_is_there_after_a_restart(place: Path) -> None:

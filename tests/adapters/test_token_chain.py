@@ -231,7 +231,7 @@ async def test_two_processes_that_refresh_at_once_ask_freshbooks_once(chain: Cha
 
 async def test_a_spent_token_is_lost_and_nothing_is_said_of_an_answer(chain: Chain) -> None:
     await chain.oauth.refresh(await refresh_token(chain))
-    with pytest.raises(AuthorizationLost, match="spent or revoked: connect again"):
+    with pytest.raises(AuthorizationLost, match=r"spent or revoked\): connect again"):
         await chain.process().refresh(P)
 
 

@@ -266,6 +266,7 @@ grace = "60s"
 
 
 @needs_prometheus
+@pytest.mark.xdist_group("alerts")
 @pytest.mark.slow
 @pytest.mark.timeout(500)
 async def test_each_alert_fires_at_its_symptom_and_clears_after_and_the_dashboard_shows_it(

@@ -66,9 +66,9 @@ def _invoice(row: Any, lines: list[Any]) -> Any:
         currency=row["currency"],
         lines=lines,
     )
-    return SimpleNamespace(
-        **{**row, "id": row["invoice_id"], "terms": terms, "is_frozen": row["frozen_at"] is not None}
-    )
+    reading = SimpleNamespace(began_at=row["read_began_at"], finished_at=row["read_finished_at"])
+    named = {"id": row["invoice_id"], "terms": terms, "reading": reading, "is_frozen": row["frozen_at"] is not None}
+    return SimpleNamespace(**{**row, **named})
 
 
 def _issue(row: Any) -> Issue:

@@ -7,13 +7,13 @@ import pytest
 from tests.whole.history_run import play_together
 from tests.whole.stage import Site
 
-HISTORIES = int(os.environ.get("SYNCD_WHOLE_HISTORIES", "100"))
-FIRST = int(os.environ.get("SYNCD_WHOLE_HISTORIES_FROM", "1"))
+HISTORIES = int(os.environ.get("WHOLE_HISTORIES", "100"))
+FIRST = int(os.environ.get("WHOLE_HISTORIES_FROM", "1"))
 PER_TEST = 25
 
 
 def replay(seed: int) -> str:
-    return f"SYNCD_WHOLE_HISTORIES_FROM={seed} SYNCD_WHOLE_HISTORIES=1"
+    return f"WHOLE_HISTORIES_FROM={seed} WHOLE_HISTORIES=1"
 
 
 @pytest.mark.slow
