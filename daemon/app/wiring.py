@@ -154,20 +154,7 @@ class _Workshop:
         )
         membership = Membership(self.leases, self.clock, telemetry)
         store = PostgresStore(self.pool, self.clock.sleep, membership.epoch, news)
-        account = partial(self._account, tokens)
-        world = World(
-            clock=self.clock,
-            store=store,
-            verify=VerifyStore(self.pool),
-            tokens=tokens,
-            telemetry=telemetry,
-            limiters=Limiters(self.clock),
-            account=account,
-            doorbell=self._doorbell(telemetry),
-            callbacks=lambda connection: FreshBooksCallbacks(account=account(connection)),
-            reached=self.reached,
-            holds=membership.holds,
-        )
+        world = self._world(store, tokens, telemetry, membership)
         root = RootSupervisor(world, self.policy(), membership)
         link_keys = by_id(settings.public.link_keys)
         api = Api(desk=DeskActions(self.pages), store=ApiStore(self.pages))
@@ -179,6 +166,25 @@ class _Workshop:
             fleet=FleetStore(self.pool),
             news=news,
             reloadable=Reloadable(root=root, oauth=oauth, keys=self.keys, link_keys=link_keys),
+        )
+
+    def _world(
+        self, store: PostgresStore, tokens: TokenKeeper, telemetry: StructlogTelemetry, membership: Membership
+    ) -> World:
+        """Make what the supervisors act through."""
+        account = partial(self._account, tokens)
+        return World(
+            clock=self.clock,
+            store=store,
+            verify=VerifyStore(self.pool),
+            tokens=tokens,
+            telemetry=telemetry,
+            limiters=Limiters(self.clock),
+            account=account,
+            doorbell=self._doorbell(telemetry),
+            callbacks=lambda connection: FreshBooksCallbacks(account=account(connection)),
+            reached=self.reached,
+            holds=membership.holds,
         )
 
     def _doorbell(self, telemetry: StructlogTelemetry) -> Doorbell:

@@ -4,14 +4,11 @@ What was stored is not read again: between two lives at most the pages that were
 """
 
 import argparse
-import contextlib
-import json
 import random
 import signal
 import sys
-import tempfile
-from collections.abc import AsyncIterator, Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -19,8 +16,8 @@ import anyio
 
 from daemon.adapters.clock import SystemClock
 from tests.polling import eventually
-from tests.postgres import postgres_servers
 from tests.system.books import Books, Partner, opened_books
+from tests.system.chaos_main import played
 from tests.system.program import environment, running
 
 CLOCK: Final = SystemClock()
@@ -104,28 +101,8 @@ async def _verify(books: Books, partner: Partner, directory: Path) -> int:
             return (await anyio.run_process(command, check=False, env=environment())).returncode
 
 
-@contextlib.asynccontextmanager
-async def _database() -> AsyncIterator[tuple[str, Path]]:
-    with (
-        postgres_servers() as servers,
-        servers.database(template=servers.migrated_template()) as dsn,
-        tempfile.TemporaryDirectory(prefix="chaos-") as place,
-    ):
-        yield dsn, Path(place)
-
-
-async def _main(invoices: int) -> int:
-    def say(line: str) -> None:
-        sys.stdout.write(line + "\n")
-        sys.stdout.flush()
-
-    async with _database() as (dsn, place):
-        verdict = await chaos(dsn, place, invoices, say, (3.0, 7.0))
-    say(json.dumps(asdict(verdict)))
-    return 0 if verdict.is_clean else 1
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--invoices", type=int, default=100_000)
-    sys.exit(anyio.run(_main, parser.parse_args().invoices))
+    asked = parser.parse_args()
+    sys.exit(played(lambda dsn, place, say: chaos(dsn, place, asked.invoices, say, (3.0, 7.0))))

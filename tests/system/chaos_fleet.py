@@ -5,12 +5,10 @@ judge is FreshBooks' raw books, as in `chaos_push`: per invoice and amount what 
 """
 
 import argparse
-import json
 import signal
 import sys
-import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -18,8 +16,8 @@ import anyio
 import asyncpg
 
 from tests.polling import eventually
-from tests.postgres import postgres_servers
 from tests.system.books import opened_books
+from tests.system.chaos_main import played
 from tests.system.chaos_push import CLOCK, FAULTS, SETTINGS, Storm, Verdict
 from tests.system.program import Program, running
 
@@ -245,22 +243,8 @@ async def chaos(dsn: str, directory: Path, minutes: float, say: Callable[[str], 
     )
 
 
-async def _main(minutes: float) -> int:
-    def say(line: str) -> None:
-        sys.stdout.write(line + "\n")
-        sys.stdout.flush()
-
-    with (
-        postgres_servers() as servers,
-        servers.database(template=servers.migrated_template()) as dsn,
-        tempfile.TemporaryDirectory(prefix="chaos-") as place,
-    ):
-        outcome = await chaos(dsn, Path(place), minutes, say)
-    say(json.dumps(asdict(outcome)))
-    return 0 if outcome.is_clean else 1
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=30.0)
-    sys.exit(anyio.run(_main, parser.parse_args().minutes))
+    asked = parser.parse_args()
+    sys.exit(played(lambda dsn, place, say: chaos(dsn, place, asked.minutes, say)))

@@ -6,15 +6,12 @@ The judge is FreshBooks' raw books: per invoice and amount exactly what was paid
 """
 
 import argparse
-import contextlib
-import json
 import random
 import signal
 import sys
-import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
@@ -23,8 +20,8 @@ import anyio
 
 from daemon.adapters.clock import SystemClock
 from tests.polling import eventually
-from tests.postgres import postgres_servers
 from tests.system.books import Books, Partner, opened_books
+from tests.system.chaos_main import played
 from tests.system.program import running
 
 CLOCK: Final = SystemClock()
@@ -241,28 +238,8 @@ async def chaos(
     return verdict
 
 
-@contextlib.asynccontextmanager
-async def _database() -> AsyncIterator[tuple[str, Path]]:
-    with (
-        postgres_servers() as servers,
-        servers.database(template=servers.migrated_template()) as dsn,
-        tempfile.TemporaryDirectory(prefix="chaos-") as place,
-    ):
-        yield dsn, Path(place)
-
-
-async def _main(payments: int) -> int:
-    def say(line: str) -> None:
-        sys.stdout.write(line + "\n")
-        sys.stdout.flush()
-
-    async with _database() as (dsn, place):
-        verdict = await chaos(dsn, place, payments, say)
-    say(json.dumps(asdict(verdict)))
-    return 0 if verdict.is_clean else 1
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--payments", type=int, default=10_000)
-    sys.exit(anyio.run(_main, parser.parse_args().payments))
+    asked = parser.parse_args()
+    sys.exit(played(lambda dsn, place, say: chaos(dsn, place, asked.payments, say)))

@@ -128,6 +128,9 @@ async def test_a_page_is_live_at_whichever_daemon_it_is_open(database: str, tmp_
             await books.pay(partner, invoice, "pay_1")
             await eventually(partial(books.recorded, partner, "pay_1"), within_s=20)
             await eventually(lambda: "payments" in heard)
+            # The page was served, and told, by the one that does not own the partner.
+            assert await owner_of(books, partner) == owner != elsewhere.process.pid
+            assert len(await books.recorded(partner, "pay_1")) == 1
             tasks.cancel_scope.cancel()
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from daemon.core.callbacks import EVENTS
 from daemon.core.model import IssueKind, PushState, Reason
 from daemon.core.policy import RatePolicy
 from daemon.sandbox.options import RateLimits
@@ -168,15 +169,18 @@ async def test_webhooks_of_other_manners_are_registered_believed_and_removed(dat
     async with opened_books(database, webhooks=True) as books:
         await books.control("PUT", "switches", BY_WEBHOOK)
         partner = await books.add(10)
-        async with running(tmp_path, settings(books, port)):
+        async with running(tmp_path, settings(books, port)) as program:
             await eventually(lambda: books.is_connected(partner), within_s=60)
             await eventually(partial(is_ringing, books, partner), within_s=60)
             (invoice,) = await books.unpaid(partner)
             await books.control("POST", f"books/{partner.account_id}/invoices/{invoice}/pay", {})
             await eventually(lambda: is_due(books, partner, invoice, "0.00"), within_s=20)
+            assert await program.metric('syncd_webhooks_total{outcome="rang"}') > 0
             await books.database.execute("UPDATE sync.connection SET disconnecting = true")
             await books.database.execute("SELECT pg_notify('syncd_wake', $1)", f"{partner.partner_id}:connection")
             await eventually(lambda: is_gone(books, partner), within_s=20)
+            gone = [row for row in await books.requests(partner) if row["method"] == "DELETE"]
+            assert [row["status"] for row in gone] == [200] * len(EVENTS)
 
 
 async def test_where_freshbooks_refuses_our_callback_address_polling_brings_every_change(
