@@ -73,14 +73,14 @@ class RootSupervisor:
                 await self._ownership.leave()
 
     async def _run_children(self, task_status: TaskStatus[None]) -> None:
-        async with anyio.create_task_group() as group:
+        async with anyio.create_task_group() as group, anyio.create_task_group() as watchers:
+            # First, so that nothing can be asked between what a child reads at its start and the first wake it hears.
+            await watchers.start(self._follow_wakes, group)
             self._reconcile(group)
             task_status.started()
-            async with anyio.create_task_group() as watchers:
-                watchers.start_soon(self._follow_wakes, group)
-                watchers.start_soon(self._follow_ownership, group)
-                await self._stop.wait()
-                watchers.cancel_scope.cancel()
+            watchers.start_soon(self._follow_ownership, group)
+            await self._stop.wait()
+            watchers.cancel_scope.cancel()
 
     def views(self) -> tuple[ChildView, ...]:
         """Show every child."""
@@ -194,16 +194,25 @@ class RootSupervisor:
 
     # ---- what wakes children -----------------------------------------------------------------------------------------
 
-    async def _follow_wakes(self, group: TaskGroup) -> None:
+    async def _follow_wakes(self, group: TaskGroup, *, task_status: TaskStatus[None]) -> None:
+        """Listen, and report so once the first try is over."""
+        status: TaskStatus[None] | None = task_status
         while True:
             try:
-                await self._follow(group)
+                await self._follow(group, status)
             except StoreUnavailable as error:
                 self._world.telemetry.call_failed(PartnerId("*"), "listen", str(error), 1, LISTEN_RETRY.total_seconds())
+            if status is not None:
+                status.started()
+            status = None
             await self._world.clock.sleep(LISTEN_RETRY.total_seconds())
 
-    async def _follow(self, group: TaskGroup) -> None:
+    async def _follow(self, group: TaskGroup, status: TaskStatus[None] | None) -> None:
         async with self._world.store.wakes() as wakes:
+            if status is not None:
+                status.started()
+            else:
+                self._ring_all()
             async for partner_id, kind in wakes:
                 child = self._children.get(partner_id)
                 if child is None:
@@ -214,6 +223,13 @@ class RootSupervisor:
                 else:
                     # A parked one that a person touched: begin afresh.
                     self._start(partner_id, group, timedelta(0))
+
+    def _ring_all(self) -> None:
+        """Have every child look again for what may have been asked while nobody listened."""
+        for child in self._children.values():
+            if child.parked is None:
+                child.supervisor.ring("connection")  # with it, pushes and rereads are looked for
+                child.supervisor.ring("verify")
 
 
 def _spread(count: int) -> timedelta:

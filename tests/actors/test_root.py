@@ -1,5 +1,7 @@
 """The root supervisor: partners side by side, restarts, reload and stop, in virtual time."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 
@@ -187,6 +189,37 @@ async def test_an_outage_of_postgres_stops_effects_and_they_resume_without_a_per
         stage.store.fail = lambda _: None
         await stage.until(lambda: stage.fb_payments(invoice), timedelta(minutes=6))
     assert len(stage.fb_payments(invoice)) == 1
+
+
+@pytest.mark.parametrize("fails_first", [False, True], ids=["it listens late", "its first try to listen fails"])
+async def test_sync_now_pressed_while_a_process_starts_is_served(fails_first: bool) -> None:
+    async with connected(5) as stage:
+        pass
+    listen, failures = stage.store.wakes, [StoreUnavailable("too many connections")] if fails_first else []
+
+    @asynccontextmanager
+    async def late() -> AsyncIterator[AsyncIterator[tuple[PartnerId, str]]]:
+        if failures:
+            raise failures.pop()
+        await anyio.sleep(2)
+        async with listen() as wakes:
+            yield wakes
+
+    stage.store.wakes = late  # type: ignore[method-assign]
+    root = ActorStage.restarted(stage)
+    async with anyio.create_task_group() as group:
+        group.start_soon(root.run)
+        await anyio.sleep(1)
+        before = len(stage.caller.asked)
+        stage.touch(sync_asked_at=stage.clock.now())
+        await stage.until(lambda: any(is_listing(call) for call in stage.caller.asked[before:]), 10 * SECONDS)
+        root.drain()
+    assert len([call for call in stage.caller.asked[before:] if is_listing(call)]) == 2
+
+
+def is_listing(call: Call) -> bool:
+    """Whether it follows the invoices' changes."""
+    return call.path.endswith("invoices/invoices") and "search[updated_min]" in dict(call.params)
 
 
 @pytest.mark.parametrize("hours", [1, -1])
