@@ -399,11 +399,12 @@ class MemoryStore(MemoryEntries):
         return max(generation for key, generation in books.pushes if key == payment_id)
 
     def _open_pushes(self, books: Books) -> list[Push]:
-        return [
-            push
-            for (payment_id, generation), push in books.pushes.items()
-            if push.state in OPEN_STATES and generation == self._generation(books, payment_id)
-        ]
+        newest: dict[PaymentId, Push] = {}
+        for (payment_id, generation), push in books.pushes.items():
+            known = newest.get(payment_id)
+            if known is None or known.generation < generation:
+                newest[payment_id] = push
+        return [push for push in newest.values() if push.state in OPEN_STATES]
 
     def _due_at(self, books: Books, push: Push) -> datetime | None:
         claimed_until = books.claims.get(push.payment_id)

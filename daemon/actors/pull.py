@@ -168,8 +168,12 @@ async def _merge(store: PullStore, scope: Scope, changed: _Changed, reading: Rea
 
 
 async def reread_objects(world: World, line: Line, effect: RereadObjects, policy: PullPolicy) -> ObjectsReread:
-    """Serve the rereads that are due, oldest first, a bounded number per step."""
-    for reread in await world.store.due_rereads(effect.scope, world.clock.now(), policy.rereads_per_step):
+    """Serve the rereads that are due, a bounded number per step: the oldest, and of these invoices first.
+
+    An invoice is read with its payments, so a ring for one of them finds nothing new after it.
+    """
+    due = await world.store.due_rereads(effect.scope, world.clock.now(), policy.rereads_per_step)
+    for reread in sorted(due, key=lambda one: one.resource is not Resource.INVOICES):
         await _serve(world, line, effect.scope, reread)
     return ObjectsReread(next_at=await world.store.next_reread_at(effect.scope))
 
@@ -198,9 +202,8 @@ async def _read_object(world: World, line: Line, scope: Scope, reread: Reread) -
         case Resource.PAYMENTS:
             began = world.clock.now()
             payment = await line(Priority.CHANGES, lambda fb: fb.payment(FbPaymentId(reread.id)))
-            reading = Reading(began_at=began, finished_at=world.clock.now())
-            await world.store.merge_payments(scope, [payment], reading)
-            await settle_snapshot(world, line, scope, payment.invoice_id, Priority.CHANGES)
+            # What changed asks for a reread of its invoice.
+            await world.store.merge_payments(scope, [payment], Reading(began_at=began, finished_at=world.clock.now()))
         case Resource.CUSTOMERS:
             customer, reading = await line(Priority.CHANGES, lambda fb: fb.customer(CustomerId(reread.id)))
             await world.store.merge_customers(scope, [customer], reading)

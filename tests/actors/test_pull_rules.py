@@ -6,9 +6,10 @@ from datetime import timedelta
 import anyio
 import pytest
 
+from daemon.actors.callbacks import DEBOUNCE
 from daemon.adapters.freshbooks.calls import Call
 from daemon.core.backfill import Feed
-from daemon.core.model import IssueKind
+from daemon.core.model import IssueKind, Resource
 from daemon.core.policy import BackoffPolicy, Policy, PullPolicy
 from tests.actors.stage import ActorStage
 
@@ -54,4 +55,26 @@ async def test_a_pass_whose_filter_freshbooks_ignores_is_an_issue_and_not_comple
         object.__setattr__(stage.caller, "_answer", heeded)
         await stage.until(lambda: not standing(stage), DAY)
         assert runs(stage, feed) > before
+        stage.root.drain()
+
+
+@pytest.mark.parametrize("first", [Resource.INVOICES, Resource.PAYMENTS])
+async def test_a_change_that_rings_for_an_invoice_and_for_its_payment_is_read_once(first: Resource) -> None:
+    stage = ActorStage(0, policy=POLICY)
+    stage.connect()
+    async with anyio.create_task_group() as group:
+        await group.start(stage.root.run)
+        invoice = stage.bill("75.00")
+        await stage.until(lambda: invoice in stage.rows().invoices and runs(stage, Feed.PAYMENTS), DAY)
+        await anyio.sleep(60)
+        body = {"invoiceid": invoice, "amount": {"amount": "30.00"}, "date": "2026-03-02", "type": "Check"}
+        payment = stage.book("payment.create", None, body).id
+        stage.caller.asked.clear()
+        for resource in (first, Resource.PAYMENTS, Resource.INVOICES):
+            key = invoice if resource is Resource.INVOICES else payment
+            stage.ring(resource, key, stage.clock.now() + DEBOUNCE)
+        await stage.until(lambda: not stage.rows().rereads)
+        assert stage.invoice(invoice).amount_due == 45
+        # The invoice, its live payments, its deleted ones; then the payment by itself.
+        assert [call.method for call in stage.caller.asked] == ["GET"] * 4
         stage.root.drain()
