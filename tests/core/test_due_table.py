@@ -44,18 +44,19 @@ STAGES: dict[str, Callable[[Story], None]] = {
 }
 
 
-@pytest.mark.parametrize("status", STATUSES)
 @pytest.mark.parametrize("stage", STAGES)
-def test_the_push_state_does_not_change_what_is_due(stage: str, status: PaymentStatus) -> None:
-    told = story(200)
-    told.pay("A", 100)
-    STAGES[stage](told)
-    told.status("A", status)
-    assert told.due == DUE_OF_200[status]
-    told.read()
-    assert told.due == DUE_OF_200[status]
-    told.settle()
-    assert told.due == DUE_OF_200[status]
+def test_the_push_state_does_not_change_what_is_due(stage: str, subtests: pytest.Subtests) -> None:
+    for status in STATUSES:
+        with subtests.test(status=status):
+            told = story(200)
+            told.pay("A", 100)
+            STAGES[stage](told)
+            told.status("A", status)
+            assert told.due == DUE_OF_200[status]
+            told.read()
+            assert told.due == DUE_OF_200[status]
+            told.settle()
+            assert told.due == DUE_OF_200[status]
 
 
 EDITS: dict[str, Callable[[Story, int], object]] = {
@@ -67,22 +68,23 @@ EDITS: dict[str, Callable[[Story, int], object]] = {
 }
 
 
-@pytest.mark.parametrize("status", STATUSES)
 @pytest.mark.parametrize("answer", ["ok", "lost"])
 @pytest.mark.parametrize("edit", EDITS)
 def test_what_a_bookkeeper_does_to_our_record_does_not_change_what_is_due(
-    edit: str, answer: str, status: PaymentStatus
+    edit: str, answer: str, subtests: pytest.Subtests
 ) -> None:
-    told = story(300)
-    told.pay("A", 100)
-    _sent(answer)(told)
-    EDITS[edit](told, told.record_of("A"))
-    told.read()
-    assert told.due == 200
-    told.status("A", status)
-    assert told.due == DUE_OF_200[status] + 100
-    told.settle()
-    assert told.due == DUE_OF_200[status] + 100
+    for status in STATUSES:
+        with subtests.test(status=status):
+            told = story(300)
+            told.pay("A", 100)
+            _sent(answer)(told)
+            EDITS[edit](told, told.record_of("A"))
+            told.read()
+            assert told.due == 200
+            told.status("A", status)
+            assert told.due == DUE_OF_200[status] + 100
+            told.settle()
+            assert told.due == DUE_OF_200[status] + 100
 
 
 @pytest.mark.parametrize(
@@ -111,13 +113,16 @@ def test_only_what_freshbooks_applied_of_a_split_payment_counts(status: PaymentS
 EMPTY_HANDED = [state for state in PushState if state is not PushState.DONE]
 
 
-@pytest.mark.parametrize("status", STATUSES)
 @pytest.mark.parametrize("state", EMPTY_HANDED)
-def test_every_push_state_without_a_record_counts_the_whole_payment(state: PushState, status: PaymentStatus) -> None:
-    link = make_link(make_payment(status=status), make_push(state=state))
-    decision = decide_without_read(make_context(make_invoice(), [link]))
-    assert decision.invoice is not None
-    assert decision.invoice.amount_due == DUE_OF_200[status] - 100
+def test_every_push_state_without_a_record_counts_the_whole_payment(
+    state: PushState, subtests: pytest.Subtests
+) -> None:
+    for status in STATUSES:
+        with subtests.test(status=status):
+            link = make_link(make_payment(status=status), make_push(state=state))
+            decision = decide_without_read(make_context(make_invoice(), [link]))
+            assert decision.invoice is not None
+            assert decision.invoice.amount_due == DUE_OF_200[status] - 100
 
 
 @pytest.mark.parametrize("status", STATUSES)

@@ -71,24 +71,25 @@ def assert_one_place(told: Story, *, seen: bool = True) -> None:
         assert not live or let_go or not seen, found
 
 
-@pytest.mark.parametrize("status", PaymentStatus)
 @pytest.mark.parametrize(("answer", "edit", "settled"), list(rows()))
 def test_however_a_payment_ends_it_is_in_exactly_one_visible_place(
-    answer: Answer | None, edit: str, settled: bool, status: PaymentStatus
+    answer: Answer | None, edit: str, settled: bool, subtests: pytest.Subtests
 ) -> None:
-    told = begun(answer, edit, settled=settled)
-    told.status("A", status)
-    assert_one_place(told, seen=False)
-    told.settle()
-    assert_one_place(told)
-    for choice in sorted({action for issue in told.issues for action in issue.actions} & set(Choice)):
-        again = begun(answer, edit, settled=settled)
-        again.status("A", status)
-        again.settle()
-        named = max((record.id for record in again.books.records if record.maker != "A"), default=None)
-        if choice == Choice.SETTLED_BY_HAND and named is None:
-            continue
-        again.choose("A", Choice(choice), named if choice == Choice.SETTLED_BY_HAND else None)
-        assert_one_place(again)
-        again.settle()
-        assert_one_place(again)
+    for status in PaymentStatus:
+        with subtests.test(status=status):
+            told = begun(answer, edit, settled=settled)
+            told.status("A", status)
+            assert_one_place(told, seen=False)
+            told.settle()
+            assert_one_place(told)
+            for choice in sorted({action for issue in told.issues for action in issue.actions} & set(Choice)):
+                again = begun(answer, edit, settled=settled)
+                again.status("A", status)
+                again.settle()
+                named = max((record.id for record in again.books.records if record.maker != "A"), default=None)
+                if choice == Choice.SETTLED_BY_HAND and named is None:
+                    continue
+                again.choose("A", Choice(choice), named if choice == Choice.SETTLED_BY_HAND else None)
+                assert_one_place(again)
+                again.settle()
+                assert_one_place(again)

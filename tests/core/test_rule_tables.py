@@ -5,6 +5,7 @@ Each table states its rule once, as a condition over the row's parts, and every 
 
 from collections.abc import Callable
 from datetime import date
+from itertools import product
 from typing import Any, Final
 
 import pytest
@@ -62,44 +63,46 @@ STOPS: Final[dict[str, tuple[Callable[[Story], object], Reason | None]]] = {
 }
 
 
-@pytest.mark.parametrize("status", STATUSES)
 @pytest.mark.parametrize("edit", STOPS)
 @pytest.mark.parametrize("stage", UNLANDED)
 def test_a_post_is_stopped_by_what_freshbooks_shows_and_by_nothing_else(
-    stage: str, edit: str, status: PaymentStatus
+    stage: str, edit: str, subtests: pytest.Subtests
 ) -> None:
-    told = story(200)
-    told.pay("A", 100)
-    UNLANDED[stage](told)
-    act, reason = STOPS[edit]
-    act(told)
-    told.status("A", status)
-    told.settle()
-    push = told.push("A")
-    asked = IssueKind.PUSH_STOPPED in told.kinds()
-    unknown = stage == "answer lost, nothing written"
-    if reason is Reason.IS_THIS_IT and (unknown or (stage == "unsent" and status in HOLDS_MONEY)):
-        # An unmarked record since the claim may be the lost one itself: the look-up asks, whatever became of the money.
-        assert (records_of_a(told), push.reason, asked) == (0, Reason.AMBIGUOUS_LOOKUP, True)
-    elif status not in HOLDS_MONEY:
-        assert (records_of_a(told), push.state) == (0, PushState.CANCELLED)
-    elif reason is None:
-        assert (records_of_a(told), push.state, asked) == (1, PushState.DONE, False)
-    else:
-        assert (records_of_a(told), push.state, push.reason, asked) == (0, PushState.NEEDS_PERSON, reason, True)
+    for status in STATUSES:
+        with subtests.test(status=status):
+            told = story(200)
+            told.pay("A", 100)
+            UNLANDED[stage](told)
+            act, reason = STOPS[edit]
+            act(told)
+            told.status("A", status)
+            told.settle()
+            push = told.push("A")
+            asked = IssueKind.PUSH_STOPPED in told.kinds()
+            unknown = stage == "answer lost, nothing written"
+            if reason is Reason.IS_THIS_IT and (unknown or (stage == "unsent" and status in HOLDS_MONEY)):
+                # An unmarked record since the claim may be the lost one: the look-up asks, whatever became of it.
+                assert (records_of_a(told), push.reason, asked) == (0, Reason.AMBIGUOUS_LOOKUP, True)
+            elif status not in HOLDS_MONEY:
+                assert (records_of_a(told), push.state) == (0, PushState.CANCELLED)
+            elif reason is None:
+                assert (records_of_a(told), push.state, asked) == (1, PushState.DONE, False)
+            else:
+                assert (records_of_a(told), push.state, push.reason, asked) == (0, PushState.NEEDS_PERSON, reason, True)
 
 
-@pytest.mark.parametrize("status", STATUSES)
 @pytest.mark.parametrize("edit", STOPS)
-def test_what_landed_is_found_whatever_the_guard_would_say_now(edit: str, status: PaymentStatus) -> None:
-    told = story(200)
-    told.pay("A", 100)
-    told.send("A", "lost")
-    STOPS[edit][0](told)
-    told.status("A", status)
-    told.settle()
-    assert (records_of_a(told), told.push("A").state) == (1, PushState.DONE)
-    assert IssueKind.PUSH_STOPPED not in told.kinds()
+def test_what_landed_is_found_whatever_the_guard_would_say_now(edit: str, subtests: pytest.Subtests) -> None:
+    for status in STATUSES:
+        with subtests.test(status=status):
+            told = story(200)
+            told.pay("A", 100)
+            told.send("A", "lost")
+            STOPS[edit][0](told)
+            told.status("A", status)
+            told.settle()
+            assert (records_of_a(told), told.push("A").state) == (1, PushState.DONE)
+            assert IssueKind.PUSH_STOPPED not in told.kinds()
 
 
 # ---- W2: failures are not pushed; one after the push stays, and asks to be reverted ----------------------------------
@@ -119,34 +122,34 @@ AFTERWARDS: Final[dict[str, tuple[Callable[[Story], object], bool]]] = {
 }
 
 
-@pytest.mark.parametrize("status", sorted(LOST_MONEY))
-@pytest.mark.parametrize("edit", AFTERWARDS)
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_failure_is_never_pushed_and_asks_for_a_revert_exactly_while_its_record_stands(
-    stage: str, edit: str, status: PaymentStatus
+    stage: str, subtests: pytest.Subtests
 ) -> None:
-    act, landed = STAGES[stage]
-    after, stays = AFTERWARDS[edit]
-    told = story(200)
-    told.pay("A", 100)
-    act(told)
-    told.status("A", status)
-    told.settle()
-    assert told.due == 200
-    assert records_of_a(told) == int(landed)
-    assert (IssueKind.REVERT_FAILED_PAYMENT in told.kinds()) is landed
-    if landed:
-        after(told)
-        told.settle()
-        assert (IssueKind.REVERT_FAILED_PAYMENT in told.kinds()) is stays
-        assert told.due == 200
-        assert records_of_a(told) == 1
-    if status is PaymentStatus.CHARGEBACK and landed and not stays:
-        told.status("A", PaymentStatus.SUCCEEDED)
-        told.settle()
-        # Won after the revert: the only generation that opens by itself.
-        assert records_of_a(told) == 2
-        assert told.due == 100
+    for edit, status in product(AFTERWARDS, sorted(LOST_MONEY)):
+        with subtests.test(edit=edit, status=status):
+            act, landed = STAGES[stage]
+            after, stays = AFTERWARDS[edit]
+            told = story(200)
+            told.pay("A", 100)
+            act(told)
+            told.status("A", status)
+            told.settle()
+            assert told.due == 200
+            assert records_of_a(told) == int(landed)
+            assert (IssueKind.REVERT_FAILED_PAYMENT in told.kinds()) is landed
+            if landed:
+                after(told)
+                told.settle()
+                assert (IssueKind.REVERT_FAILED_PAYMENT in told.kinds()) is stays
+                assert told.due == 200
+                assert records_of_a(told) == 1
+            if status is PaymentStatus.CHARGEBACK and landed and not stays:
+                told.status("A", PaymentStatus.SUCCEEDED)
+                told.settle()
+                # Won after the revert: the only generation that opens by itself.
+                assert records_of_a(told) == 2
+                assert told.due == 100
 
 
 # ---- P5: the freeze --------------------------------------------------------------------------------------------------
@@ -183,29 +186,29 @@ LATER: Final[dict[str, tuple[dict[str, Any], bool]]] = {
 }
 
 
-@pytest.mark.parametrize("status", STATUSES)
 @pytest.mark.parametrize("edit", LATER)
 @pytest.mark.parametrize("stage", SETTLED)
-@pytest.mark.parametrize("fails_first", [False, True])
 def test_a_settled_invoice_keeps_its_terms_exactly_while_the_money_counted_in_it_is_held(
-    stage: str, edit: str, status: PaymentStatus, *, fails_first: bool
+    stage: str, edit: str, subtests: pytest.Subtests
 ) -> None:
-    told = story(100)
-    settle, ours = SETTLED[stage]
-    settle(told)
-    assert told.is_frozen()
-    assert told.row is not None
-    before = told.row.terms
-    changes, owed = LATER[edit]
-    for step in ("status", "edit") if fails_first else ("edit", "status"):
-        if step == "status":
-            told.status("A", status)
-        else:
-            told.books.edit_invoice(**changes)
-        told.settle()
-    assert told.is_frozen() is (status in HELD)
-    assert (told.row.terms == before) is (status in HELD)
-    assert any(entry.ignored for entry in told.history) is (status in HELD or not fails_first)
-    asked = IssueKind.PAID_INVOICE_CHANGED in told.kinds()
-    assert asked is (owed and status in HELD)
-    assert told.due == (0 if status in HELD else ours + (50 if owed else 0))
+    for status, fails_first in product(STATUSES, (False, True)):
+        with subtests.test(status=status, fails_first=fails_first):
+            told = story(100)
+            settle, ours = SETTLED[stage]
+            settle(told)
+            assert told.is_frozen()
+            assert told.row is not None
+            before = told.row.terms
+            changes, owed = LATER[edit]
+            for step in ("status", "edit") if fails_first else ("edit", "status"):
+                if step == "status":
+                    told.status("A", status)
+                else:
+                    told.books.edit_invoice(**changes)
+                told.settle()
+            assert told.is_frozen() is (status in HELD)
+            assert (told.row.terms == before) is (status in HELD)
+            assert any(entry.ignored for entry in told.history) is (status in HELD or not fails_first)
+            asked = IssueKind.PAID_INVOICE_CHANGED in told.kinds()
+            assert asked is (owed and status in HELD)
+            assert told.due == (0 if status in HELD else ours + (50 if owed else 0))
