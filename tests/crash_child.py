@@ -14,7 +14,7 @@ import psutil
 from daemon.actors.crash_points import CrashPoint
 from daemon.core.model import AccountId, Scope
 from tests.polling import eventually
-from tests.push_stage import PARTNER, Reach, SteppedClock, push_all, reached_world
+from tests.push_world import PARTNER, Reach, SteppedClock, push_all, reached_world
 
 CRASHED: Final = 137
 

@@ -181,3 +181,19 @@ def direct_account(caller: Caller, account: Account, now: Callable[[], datetime]
 
 
 EPOCH = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+def is_post(call: Call) -> bool:
+    """Whether a call creates a payment."""
+    return call.method == "POST"
+
+
+def once(wanted: Callable[[Call], bool], error: Exception) -> Weather:
+    """Weather that breaks the first call of a kind."""
+    left = [error]
+
+    def break_it(call: Call) -> None:
+        if left and wanted(call):
+            raise left.pop()
+
+    return break_it

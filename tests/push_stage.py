@@ -1,8 +1,8 @@
 """The push lane over real Postgres and the real sandbox over HTTP, one step at a time; time passes when a test says."""
 
 from collections.abc import AsyncIterator
-from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
-from dataclasses import dataclass, field
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, cast
@@ -11,14 +11,9 @@ import asyncpg
 import msgspec
 from typing_extensions import override
 
-from daemon.actors.crash_points import Reached, pass_by
-from daemon.actors.limiter import Limiter, Limiters, Line
+from daemon.actors.limiter import Line
 from daemon.actors.pull import reread_objects, settle_snapshot
-from daemon.actors.push import push_next
 from daemon.actors.world import World
-from daemon.adapters.clock import SystemClock
-from daemon.adapters.freshbooks.calls import Caller, open_session
-from daemon.adapters.freshbooks.client import FreshBooksAccount
 from daemon.adapters.postgres.desk_actions import DeskActions
 from daemon.adapters.postgres.pool import Pool
 from daemon.adapters.postgres.push_rows import push_of
@@ -26,19 +21,9 @@ from daemon.adapters.postgres.store import PostgresStore
 from daemon.core.backfill import Feed, census_passes, start
 from daemon.core.choices import NotOffered
 from daemon.core.desk import IssueQuery, IssueRow
-from daemon.core.effects import PullPages, PushNext, RereadObjects
-from daemon.core.errors import FreshBooksUnavailable
-from daemon.core.model import (
-    AccountId,
-    FbPaymentId,
-    InvoiceId,
-    PartnerId,
-    PaymentId,
-    PaymentStatus,
-    Push,
-    Scope,
-)
-from daemon.core.policy import PullPolicy, PushPolicy, RatePolicy
+from daemon.core.effects import PullPages, RereadObjects
+from daemon.core.model import AccountId, FbPaymentId, InvoiceId, PaymentId, PaymentStatus, Push, Scope
+from daemon.core.policy import PullPolicy, PushPolicy
 from daemon.core.rate_limit import Priority
 from daemon.sandbox.accounts import Account
 from daemon.sandbox.clock import Clock as SandboxClock
@@ -46,12 +31,11 @@ from daemon.sandbox.command import running
 from daemon.sandbox.faults import RuleSpec
 from daemon.sandbox.options import RateLimits, SandboxOptions
 from daemon.sandbox.sandbox import Sandbox
+from tests.push_world import PARTNER, Reach, SteppedClock, push_all, reached_world
 from tests.reading import pull_step
 
-PARTNER = PartnerId("acme")
 WHO = "ada@acme.example"
 UNLIMITED = RateLimits(calls=0, creates=0)
-UNPACED = RatePolicy(calls_per_window=10**9, creates_per_window=10**9, burst=10**6)
 PATIENCE = PushPolicy(
     post_timeout=timedelta(seconds=5),
     lookup_margin=timedelta(seconds=1),
@@ -63,21 +47,6 @@ STEP = timedelta(seconds=12)
 """Longer than anything waits under this policy; short enough that a module's tests fit into one token's life."""
 
 
-class SteppedClock(SystemClock):
-    """The machine's clocks, and as much more as a test let pass."""
-
-    def __init__(self) -> None:
-        self.ahead = timedelta(0)
-
-    @override
-    def now(self) -> datetime:
-        return super().now() + self.ahead
-
-    @override
-    def monotonic(self) -> float:
-        return super().monotonic() + self.ahead.total_seconds()
-
-
 class _BooksClock(SandboxClock):
     def __init__(self, clock: SteppedClock) -> None:
         super().__init__(start=clock.now(), rate=1.0)
@@ -86,32 +55,6 @@ class _BooksClock(SandboxClock):
     @override
     def now(self) -> datetime:
         return self._clock.now()
-
-
-@dataclass(slots=True)
-class Notes:
-    """Fulfils Telemetry by remembering what was counted."""
-
-    facts: list[str] = field(default_factory=list)
-
-    def __getattr__(self, name: str) -> Any:
-        return lambda *_, **__: self.facts.append(name)
-
-    def about(self, **ids: str) -> AbstractContextManager[None]:
-        return nullcontext()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reach:
-    """All that a worker needs to reach one partner's rows and books; it can be handed to another process."""
-
-    dsn: str
-    base_url: str
-    account_id: str
-    business_uuid: str
-    token: str
-    policy: PushPolicy
-    ahead: timedelta = timedelta(0)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -271,55 +214,8 @@ class PushStage:
         return push_of(row)
 
 
-async def push_all(world: World, line: Line, scope: Scope, policy: PushPolicy) -> None:
-    """Work as the push lane does until nothing is due."""
-    for _ in range(40):
-        now = world.clock.now()
-        try:
-            told = await push_next(world, line, PushNext(scope=scope, timezone="America/New_York"), policy)
-        except FreshBooksUnavailable:
-            continue
-        if told.next_at is None or told.next_at > now:
-            return
-    raise AssertionError("the push lane never came to rest")
-
-
 def _rules(action: dict[str, Any], rule: dict[str, Any]) -> list[RuleSpec]:
     return [msgspec.convert({"action": action, **rule}, RuleSpec)] if action else []
-
-
-@asynccontextmanager
-async def reached_world(
-    reach: Reach, clock: SteppedClock, reached: Reached = pass_by
-) -> AsyncIterator[tuple[World, Line, Pool]]:
-    """Open the real adapters on a partner's rows and books."""
-    async with Pool.open(reach.dsn) as pool, open_session() as session:
-
-        async def give() -> str:
-            return reach.token
-
-        timeout = reach.policy.post_timeout
-        account = FreshBooksAccount(
-            caller=Caller(session=session, base_url=reach.base_url, user_agent="test", timeout=timeout),
-            account_id=AccountId(reach.account_id),
-            business_uuid=reach.business_uuid,
-            token=give,
-            now=clock.now,
-            post_timeout=timeout,
-        )
-        world = World(
-            clock=clock,
-            store=PostgresStore(pool, clock.sleep),
-            verify=cast("Any", None),
-            tokens=cast("Any", None),
-            telemetry=Notes(),
-            limiters=Limiters(clock),
-            account=lambda _: account,
-            doorbell=cast("Any", None),
-            callbacks=cast("Any", None),
-            reached=reached,
-        )
-        yield world, Line(PARTNER, account, Limiter(clock, UNPACED), world.telemetry), pool
 
 
 @asynccontextmanager

@@ -4,29 +4,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
-from random import Random
 from typing import Any
 
 from daemon.core.issues import STANDING_KINDS
 from daemon.core.markers import markers_in
-from daemon.core.model import (
-    Choice,
-    FbPaymentId,
-    InvoiceId,
-    Issue,
-    PaymentId,
-    PaymentStatus,
-    PushState,
-    Resource,
-)
+from daemon.core.model import Choice, FbPaymentId, InvoiceId, Issue, PaymentId, PaymentStatus, Resource
 from daemon.sandbox.credits import credit_left
-from daemon.sandbox.errors import ApiError
 from daemon.sandbox.model import DELETED
-from tests.actors.history_drawer import Drawer
-from tests.actors.history_stage import HistoryStage
+from tests.actors.history_hands import Hands
 
 TOTALS = ("250.00", "180.00", "100.00", "60.00")
-AMOUNTS = ("100.00", "60.00", "40.00", "25.50")
 NEXT_STATUS = {
     PaymentStatus.PROCESSING: (PaymentStatus.SUCCEEDED, PaymentStatus.FAILED, PaymentStatus.FAILED),
     PaymentStatus.SUCCEEDED: (PaymentStatus.CHARGEBACK, PaymentStatus.REFUNDED),
@@ -36,19 +23,13 @@ NEXT_STATUS = {
 }
 TRIES = 4
 """A step that finds nothing to do gives way to another, so often."""
-NEAR = 3
-"""Every history is about few invoices, so that what happens meets; the other ones only have to be mirrored."""
 
 
 @dataclass(slots=True)
-class Steps:
+class Steps(Hands):
     """Everything that can happen on either side; a step that finds nothing to do does nothing."""
 
-    stage: HistoryStage
-    chance: Random
-    drawer: Drawer
     told: list[str] = field(default_factory=list)
-    paid: int = 0
 
     def any(self) -> None:
         """Do one thing of either side."""
@@ -233,52 +214,6 @@ class Steps:
     def sync_now(self) -> str:
         self.stage.touch(sync_asked_at=self.stage.clock.now())
         return "sync now"
-
-    # ---- inside ------------------------------------------------------------------------------------------------------
-
-    @property
-    def _books(self) -> Any:
-        return self.stage.account().books
-
-    @property
-    def _today(self) -> str:
-        return self.stage.clock.now().date().isoformat()
-
-    def _amount(self) -> str:
-        return self.chance.choice(AMOUNTS)
-
-    def _near(self) -> list[Any]:
-        return [row for row in self._books.invoices if row.currency == "USD"][-NEAR:]
-
-    def _invoice(self) -> Any:
-        newest = self._near()
-        return self.chance.choice(newest) if newest else None
-
-    def _payment(self) -> Any:
-        near = {row.id for row in self._near()}
-        found = [row for row in self._books.payments if row.invoice_id in near]
-        return self.chance.choice(found) if found else None
-
-    def _is_known(self, row: Any) -> bool:
-        """A split that is edited before anybody has seen its record cannot be told from FreshBooks any more."""
-        if row.overpayment_id is None:
-            return True
-        pushes = self.stage.rows().pushes
-        return all(pushes[PaymentId(key), n].state is PushState.DONE for key, n in markers_in(row.note))
-
-    def _pay(self, invoice_id: int, amount: str) -> None:
-        method = self.chance.choice(("card", "ach"))
-        self.stage.pay(InvoiceId(invoice_id), amount, payment_id=f"pay_{self.paid}", method=method)
-
-    def _edit_invoice(self, **body: Any) -> str:
-        invoice = self._invoice()
-        return f"edit invoice {body}: {self._write('invoice.update', invoice.id, body)}" if invoice else ""
-
-    def _write(self, operation: str, key: int | None, body: dict[str, Any]) -> str:
-        try:
-            return str(self.stage.book(operation, key, body).id)
-        except ApiError as error:
-            return f"refused ({error})"
 
 
 def _offers(issue: Issue) -> Iterator[tuple[str, str, str, str]]:

@@ -1,7 +1,7 @@
 """One or more partners over in-memory rows and the sandbox's books: what the actors' tests act on and look at."""
 
-from collections.abc import Callable, Coroutine
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -274,3 +274,22 @@ class ActorStage:
     def fb_payments(self, invoice_id: InvoiceId, index: int = 0) -> list[Any]:
         """FreshBooks' own payments of an invoice, deleted ones included."""
         return [row for row in self.account(index).books.payments if row.invoice_id == invoice_id]
+
+
+@asynccontextmanager
+async def running(stage: ActorStage) -> AsyncIterator[None]:
+    """Run the root supervisor beside the test, and drain it in the end."""
+    async with anyio.create_task_group() as group:
+        await group.start(stage.root.run)
+        yield
+        stage.root.drain()
+
+
+@asynccontextmanager
+async def connected(*sizes: int, **options: object) -> AsyncIterator[ActorStage]:
+    """A stage whose first partner is Connected."""
+    stage = ActorStage(*sizes, **options)  # type: ignore[arg-type]
+    stage.connect()
+    async with running(stage):
+        await stage.until(lambda: stage.status() is ConnectionStatus.CONNECTED)
+        yield stage

@@ -9,8 +9,8 @@ from daemon.app.books import PATIENCE_S, PartnerBooks
 from daemon.core.errors import AuthorizationExpired, FreshBooksUnavailable
 from daemon.core.policy import Policy, PullPolicy, PushPolicy, RatePolicy
 from daemon.core.rate_limit import Priority
-from tests.actors.stage import PARTNER, ActorStage
-from tests.actors.test_supervisor import connected, once
+from tests.actors.stage import PARTNER, ActorStage, connected
+from tests.direct_freshbooks import once
 
 SLOW = Policy(rate=RatePolicy(calls_per_window=60, creates_per_window=30, burst=1))
 

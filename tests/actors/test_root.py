@@ -14,8 +14,8 @@ from daemon.core.errors import AuthorizationExpired, FreshBooksRefused, FreshBoo
 from daemon.core.model import PartnerId, PushState
 from daemon.core.policy import Policy, PullPolicy, PushPolicy, RatePolicy
 from daemon.core.state import Connection, ConnectionStatus
-from tests.actors.stage import ActorStage
-from tests.actors.test_supervisor import connected, is_post, running
+from tests.actors.stage import ActorStage, connected, running
+from tests.direct_freshbooks import is_post
 
 SECOND = PartnerId("pt_2")
 SECONDS = timedelta(seconds=1)

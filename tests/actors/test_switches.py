@@ -8,8 +8,7 @@ from daemon.core.model import IssueKind, PushState, Reason
 from daemon.core.state import ConnectionStatus
 from daemon.sandbox.switches import RULES
 from tests.actors.history_run import play
-from tests.actors.stage import ActorStage
-from tests.actors.test_supervisor import running
+from tests.actors.stage import ActorStage, running
 
 FLIPPED = [(name, value) for name, rule in RULES.items() for value in rule.choices or () if value != rule.default]
 """Every other setting of every switch; those of HTTP and OAuth alone are turned in tests/whole/test_switches.py too."""

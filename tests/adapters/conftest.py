@@ -1,10 +1,17 @@
-"""A store over a database of the test's own."""
+"""A store over a database of the test's own; metrics and a log of the test's own."""
 
-from collections.abc import AsyncIterator
+import logging
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
+import structlog
+from prometheus_client import CollectorRegistry
 
+from daemon.actors.ports import Telemetry
 from daemon.adapters.clock import SystemClock
+from daemon.adapters.metrics import Metrics, StructlogTelemetry
 from daemon.adapters.postgres.consent_store import ConsentStore
 from daemon.adapters.postgres.desk_actions import DeskActions
 from daemon.adapters.postgres.pool import Pool
@@ -35,3 +42,41 @@ def tokens(books: Books) -> TokenStore:
 @pytest.fixture
 def desk(books: Books) -> DeskActions:
     return DeskActions(books.pool)
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics(CollectorRegistry())
+
+
+@pytest.fixture
+def logged() -> Iterator[list[dict[str, object]]]:
+    lines: list[dict[str, object]] = []
+
+    def keep(_logger: object, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        lines.append({"level": method, **event})
+        raise structlog.DropEvent
+
+    yield lines_of(lines, keep)
+    structlog.reset_defaults()
+
+
+def lines_of(lines: list[dict[str, object]], keep: structlog.typing.Processor) -> list[dict[str, object]]:
+    structlog.configure(processors=[keep], wrapper_class=structlog.stdlib.BoundLogger)
+    logging.getLogger("daemon").setLevel(logging.DEBUG)
+    return lines
+
+
+@pytest.fixture
+def telemetry(metrics: Metrics, logged: list[dict[str, object]]) -> Telemetry:
+    del logged
+    return StructlogTelemetry(metrics, structlog.get_logger("daemon"))
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """Where a Postgres server of the test's own lives."""
+    # pytest's own temporary directories are closed to nobody, and nearly too long for a socket.
+    with tempfile.TemporaryDirectory(prefix="pg-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)

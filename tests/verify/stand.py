@@ -26,7 +26,7 @@ from daemon.core.effects import ListAccounts, PullPages, PushNext, RereadObjects
 from daemon.core.model import AccountId, InvoiceId, PartnerId, Scope
 from daemon.core.policy import Policy, RatePolicy
 from daemon.core.state import Connection, ConnectionStatus
-from daemon.core.verify import Report, VerifyMode
+from daemon.core.verify import DriftKind, Report, VerifyMode
 from daemon.sandbox.chart import by_number
 from tests.actors.stage import Keys, Notes
 from tests.direct_freshbooks import DirectCaller, account_of, direct_account, make_sandbox
@@ -259,3 +259,7 @@ async def standing(dsn: str, invoices: int = 40) -> AsyncIterator[Stand]:
         await stand.pull()
         await stand.settle()
         yield stand
+
+
+def told(report: Report) -> list[tuple[DriftKind, str]]:
+    return [(drift.kind, drift.detail) for drift in report.drifts]

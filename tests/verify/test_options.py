@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.verify.stand import Stand
-from tests.verify.test_zoo import recorded
+from tests.verify.test_drift_of_payments import recorded
 
 
 async def switch(stand: Stand, option: str) -> None:

@@ -22,13 +22,30 @@ from daemon.adapters.postgres.store import PostgresStore
 from daemon.core.model import PartnerId
 from daemon.core.policy import RatePolicy
 from tests.adapters.postgres_rows import ACCOUNT, PARTNER, Books
-from tests.builders import make_fb_invoice
+from tests.builders import INVOICE, make_fb_invoice
 from tests.web.fakes import StillClock
 from tests.web.site import KEYS, Site, serve
 
 OTHER = PartnerId("other")
 EVERY_SCOPE = frozenset(Scope)
 MACHINE = "syncd_machine-1"
+
+READS = {
+    "/connection": ("status", "connected"),
+    "/invoices": ("data.0.id", INVOICE),
+    f"/invoices/{INVOICE}": ("line_items.0.quantity", "1"),
+    "/customers": ("data", []),
+    "/payments": ("data.0.freshbooks.label", "Sync issue"),
+    "/payments/pay_1": ("amount", "100"),
+    "/payouts": ("data.0.members.1.amount", "-3"),
+    "/payouts/po_1": ("net", "97"),
+    "/issues": ("data.0.actions", ["still_owes", "owes_nothing"]),
+    "/runs": ("data.0.pages", 2),
+    "/audit": ("data", []),
+    "/events": ("data.0.kind", "issue_opened"),
+    "/verifications": ("data", []),
+}
+"""What each list and record of the API tells: a path, a name in its answer, and the value there."""
 
 
 @dataclass

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from playwright.async_api import Browser as Chromium
 
+from tests.web.api_site import ApiSite, serving_api
 from tests.web.chromium import Window, launch, open_window
 from tests.web.site import Browser, Site, serve
 
@@ -30,3 +31,9 @@ async def chromium() -> AsyncIterator[Chromium]:
 async def window(site: Site, chromium: Chromium) -> AsyncIterator[Window]:
     async with open_window(site, chromium) as opened:
         yield opened
+
+
+@pytest.fixture
+async def api(database: str) -> AsyncIterator[ApiSite]:
+    async with serving_api(database) as site:
+        yield site

@@ -1,21 +1,12 @@
 """The API's stream of events: told as they happen, read on after the last, and only to whom they belong (T4)."""
 
-from collections.abc import AsyncIterator
-
 import aiohttp
 import anyio
-import pytest
 
 from daemon.adapters.http.api.streaming import STREAM
 from tests.adapters.postgres_rows import PARTNER
 from tests.polling import eventually
-from tests.web.api_site import OTHER, ApiSite, serving_api
-
-
-@pytest.fixture
-async def api(database: str) -> AsyncIterator[ApiSite]:
-    async with serving_api(database) as site:
-        yield site
+from tests.web.api_site import OTHER, ApiSite
 
 
 async def test_events_are_streamed_as_they_happen_and_read_on_after_the_last(api: ApiSite) -> None:

@@ -9,7 +9,9 @@ from tests.actors.history_drawer import Drawer
 from tests.actors.history_steps import Steps
 from tests.actors.history_verdict import faults_of
 from tests.actors.history_weather import Weather
-from tests.whole.stage import WITHIN_S, Partner, Site
+from tests.whole.pace import WITHIN_S
+from tests.whole.partner import Partner
+from tests.whole.stage import Site
 
 PAUSES = (0.0, 0.01, 0.05, 0.3)
 LIVES_MAX = 3

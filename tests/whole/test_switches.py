@@ -27,7 +27,8 @@ from tests.system.program import running
 from tests.system.test_demo import free_ports
 from tests.system.test_webhooks import is_due, is_gone, is_ringing, settings
 from tests.whole.history_run import play_together
-from tests.whole.stage import FAST, Site, opened_site
+from tests.whole.pace import FAST
+from tests.whole.stage import Site, opened_site
 
 pytestmark = pytest.mark.timeout(300)
 
