@@ -1,11 +1,17 @@
 """What every test may ask for."""
 
+import os
+import sys
 from collections.abc import Iterator
 
 import pytest
 
 from tests import postgres, requirements
 from tests.postgres import PostgresKind, PostgresServers
+
+# Where this is set, each of the hundreds of programs that the tests start compiles all that it imports anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
