@@ -108,6 +108,6 @@ def markup(name):
 
 def retries():
     # ruleid: retry-by-itself
-    import stamina
+    import tenacity
     # ok: retry-by-itself
     import anyio
