@@ -12,7 +12,8 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
 from daemon.adapters.clock import SystemClock
-from tests.simulation.simulation import SHORT, STRETCHED, YEAR, Outcome, simulate
+from tests.simulation.plans import SHORT, STRETCHED, YEAR
+from tests.simulation.simulation import Outcome, simulate
 
 PLANS = {"short": SHORT, "year": YEAR, "stretched": STRETCHED}
 

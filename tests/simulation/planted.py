@@ -13,7 +13,7 @@ from daemon.actors.write_back import WriteBack
 from daemon.adapters.freshbooks.tokens import TokenKeeper
 from daemon.core import invoice_rules
 from daemon.core.errors import FreshBooksUnavailable
-from tests.simulation.simulation import SHORT, Plan
+from tests.simulation.plans import SHORT, Plan
 
 STORMY = replace(SHORT, trouble=0.5, storms=(0.25, 0.4))
 FROZEN_AT_POSTS = replace(SHORT, post_freezes=0.4, trouble=0.5)

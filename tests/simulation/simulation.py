@@ -8,72 +8,27 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from random import Random
 from typing import Any
+from unittest.mock import patch
 
 import anyio
 from anyio.abc import TaskGroup
 from typing_extensions import override
 
+from daemon.actors import supervisor
 from daemon.actors.ports import Clock
 from daemon.adapters.freshbooks.tokens import TokenSealer
 from daemon.core.consent import StoredTokens
 from daemon.core.errors import StoreUnavailable
-from daemon.core.leases import LeasePolicy
 from daemon.core.markers import markers_in
-from daemon.core.policy import Policy, PullPolicy
 from tests.actors.history_drawer import Drawer
 from tests.actors.history_run import History
 from tests.actors.history_steps import Steps
 from tests.actors.history_weather import STORE_FAILS, CountedLoop, Weather
 from tests.actors.stage import PARTNER, ActorStage
 from tests.adapters.freshbooks_chain import KEYS
+from tests.simulation.plans import SHORT, Plan
 from tests.simulation.process import RUNNING, Process, Shared
 
-Pauses = tuple[float, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """How a fleet lives: for so many days, or until so many things have happened."""
-
-    policy: Policy
-    pauses: Pauses
-    happenings: tuple[int, int] = (6, 30)
-    days: float = 0.0
-    trouble: float = 0.3
-    storms: tuple[float, ...] = (0.0, 0.0, 0.05, 0.25)
-    freezes: float = 0.0005
-    post_freezes: float = 0.05
-    beat: timedelta = timedelta(minutes=1)
-    """How often leases are renewed; all their times are stretched with it, since most of a year is beats otherwise."""
-
-    @property
-    def leases(self) -> LeasePolicy:
-        return LeasePolicy(
-            ttl=5 * self.beat, renew_interval=self.beat, margin=self.beat, census_interval=10 * self.beat
-        )
-
-
-SHORT = Plan(
-    policy=Policy(pull=PullPolicy(page_size=4, payments_interval=timedelta(minutes=40))),
-    pauses=(0.0, 0.3, 2.0, 15.0, 90.0, 600.0, 3700.0, 9000.0),
-)
-"""Few things that meet each other closely: what finds mistakes soonest."""
-YEAR = Plan(
-    policy=Policy(), pauses=(3600.0, 86_400.0, 4 * 86_400.0), days=365, freezes=0.00001, beat=timedelta(minutes=20)
-)
-"""A partner-year at the intervals that are shipped."""
-STRETCHED = replace(
-    YEAR,
-    policy=Policy(
-        pull=PullPolicy(
-            payments_interval=timedelta(hours=6),
-            invoices_interval=timedelta(hours=6),
-            callbacks_interval=timedelta(days=1),
-        )
-    ),
-    freezes=0.0001,
-)
-"""A partner-year that polls every six hours."""
 LOOK_S = 6 * 3600.0
 FREEZES = (2.0, 30.0, 100.0, 400.0, 900.0, 9000.0)
 
@@ -326,7 +281,8 @@ def simulate(seed: int, plan: Plan = SHORT) -> Outcome:
         )
 
     try:
-        return anyio.run(run, backend="asyncio", backend_options={"loop_factory": CountedLoop})
+        with patch.object(supervisor, "WAIT_MAX", plan.glance):
+            return anyio.run(run, backend="asyncio", backend_options={"loop_factory": CountedLoop})
     except BaseException as error:
         error.add_note(f"simulation {seed}")
         raise

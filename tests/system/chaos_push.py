@@ -27,6 +27,10 @@ from tests.system.program import running
 CLOCK: Final = SystemClock()
 PAYMENTS_PER_PARTNER: Final = 25
 PARTNERS_MAX: Final = 40
+INVOICES_PER_CLIENT: Final = 10
+"""A look-up reads a client's payments: one client with all of them would make its cost grow with the run."""
+BILLED_SAID: Final = 5_000
+"""How often the making of books is said, in invoices."""
 LOOK_EVERY_S: Final = 0.1
 LOOKS_MAX: Final = 1_200
 """When so many looks find nothing more recorded, what is missing is lost. Not seconds: a machine may have slept."""
@@ -128,12 +132,16 @@ class Storm:
 
     async def _bill(self, partner: Partner, invoices: list[list[Decimal]]) -> None:
         books = f"books/{partner.account_id}"
-        client = await self.books.control("POST", f"{books}/clients", {"organization": "Dale"})
-        for amounts in invoices:
+        client = {"id": 0}
+        for number, amounts in enumerate(invoices):
+            if number % INVOICES_PER_CLIENT == 0:
+                client = await self.books.control("POST", f"{books}/clients", {"organization": f"Dale {number}"})
             line = {"name": "Work", "qty": 1, "unit_cost": {"amount": str(sum(amounts)), "code": "USD"}}
             body = {"customerid": client["id"], "create_date": "2026-01-05", "status": 2, "lines": [line]}
             made = await self.books.control("POST", f"{books}/invoices", body)
             self.paid[partner.partner_id, made["id"]] = amounts
+            if len(self.paid) % BILLED_SAID == 0:
+                self.say(f"{len(self.paid)} invoices in FreshBooks")
 
     async def pay(self) -> None:
         """Insert all payments as the platform does, in any order."""
