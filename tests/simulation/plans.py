@@ -60,4 +60,4 @@ STRETCHED = replace(
     beats=3,
     glance=timedelta(hours=1),
 )
-"""A partner-year that polls FreshBooks, and sweeps its own payments, every six hours; it does at once what it is told."""
+"""A partner-year that polls FreshBooks and sweeps its payments every six hours, and acts at once when told."""
