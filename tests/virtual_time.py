@@ -20,8 +20,10 @@ class _JumpingSelector(selectors.BaseSelector):
 
     @override
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout == 0:
+            return []
         ready = self._inner.select(0)
-        if ready or timeout == 0:
+        if ready:
             return ready
         if timeout is None:
             return self._inner.select(None)

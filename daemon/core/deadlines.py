@@ -17,7 +17,8 @@ def with_deadlines(
     cursors: Iterable[Cursor], connection: Connection, now: datetime, policy: PullPolicy
 ) -> tuple[Cursor, ...]:
     """Give every feed its cursor, and every feed that waits its deadline; a run that is not closed keeps its cursor."""
-    known = {feed: Cursor(feed=feed) for feed in Feed} | {cursor.feed: cursor for cursor in cursors}
+    kept = {cursor.feed: cursor for cursor in cursors}
+    known = {feed: kept.get(feed) or Cursor(feed=feed) for feed in Feed}
     return tuple(
         cursor if cursor.is_running or cursor.is_unfinished else _with_deadline(cursor, known, connection, now, policy)
         for cursor in known.values()
@@ -37,19 +38,24 @@ def _with_deadline(
     is_connected = connection.status is ConnectionStatus.CONNECTED
     match cursor.feed:
         case Feed.BACKFILL:
-            return replace(cursor, due_at=None if cursor.finished_at else _at_once(cursor, now))
+            return _due(cursor, None if cursor.finished_at else _at_once(cursor, now))
         case Feed.CLOSING:
             return _closing(cursor, now, is_wanted=not is_connected and known[Feed.BACKFILL].finished_at is not None)
         case Feed.PAYMENTS | Feed.INVOICES:
             interval = policy.payments_interval if cursor.feed is Feed.PAYMENTS else policy.invoices_interval
             first = known[Feed.BACKFILL].began_at or (now - interval if is_connected else None)
-            return replace(cursor, due_at=_live(cursor, first, interval, connection.sync_asked_at, now))
+            return _due(cursor, _live(cursor, first, interval, connection.sync_asked_at, now))
         case Feed.CENSUS:
             interval = policy.census_interval
             first = known[Feed.CLOSING].finished_at or now - interval
-            return replace(cursor, due_at=_next(cursor, first, interval, now) if is_connected else None)
+            return _due(cursor, _next(cursor, first, interval, now) if is_connected else None)
         case _:
             assert_never(cursor.feed)
+
+
+def _due(cursor: Cursor, due_at: datetime | None) -> Cursor:
+    """Give the cursor another deadline; most keep theirs, and are the same value then."""
+    return cursor if cursor.due_at == due_at else replace(cursor, due_at=due_at)
 
 
 def _live(
@@ -65,7 +71,7 @@ def _live(
 def _closing(cursor: Cursor, now: datetime, *, is_wanted: bool) -> Cursor:
     """A partner stays Pending only while a closing pass is due or running: nothing else could end it (C3)."""
     if not is_wanted:
-        return replace(cursor, due_at=None)
+        return _due(cursor, None)
     # A closing pass that has no deadline had ended an earlier initial sync: this one counts its passes anew (C6).
     return replace(cursor, due_at=_at_once(cursor, now), runs=cursor.runs if cursor.due_at else 0)
 

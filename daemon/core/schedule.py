@@ -75,8 +75,17 @@ def wake_at(state: State) -> datetime | None:
 
 def lane_of(state: Syncing, lane: Lane) -> LaneState:
     """Read one lane."""
-    lanes = state.lanes
-    return {Lane.AUTH: lanes.auth, Lane.PULL: lanes.pull, Lane.PUSH: lanes.push, Lane.VERIFY: lanes.verify}[lane]
+    match lane:
+        case Lane.AUTH:
+            return state.lanes.auth
+        case Lane.PULL:
+            return state.lanes.pull
+        case Lane.PUSH:
+            return state.lanes.push
+        case Lane.VERIFY:
+            return state.lanes.verify
+        case _:
+            assert_never(lane)
 
 
 def with_lane(state: Syncing, lane: Lane, value: LaneState) -> Syncing:

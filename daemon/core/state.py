@@ -130,7 +130,10 @@ State = NotConnected | Pending | Connected
 
 def cursor_of(state: Syncing, feed: Feed) -> Cursor:
     """Tell how far a feed has come; a feed that never ran has an empty, never finished cursor."""
-    return next((cursor for cursor in state.cursors if cursor.feed is feed), Cursor(feed=feed))
+    for cursor in state.cursors:
+        if cursor.feed is feed:
+            return cursor
+    return Cursor(feed=feed)
 
 
 def is_leaving(state: Syncing) -> bool:

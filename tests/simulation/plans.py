@@ -26,6 +26,8 @@ class Plan:
     """How often leases are renewed; all their times are stretched with it, since most of a year is beats otherwise."""
     beats: int = 5
     """So many renewals may fail before the lease is over; some freezes must last longer."""
+    token_life: timedelta = timedelta(hours=3)
+    """An access token's; FreshBooks' own last 12 hours."""
     glance: timedelta = WAIT_MAX
     """How long a supervisor with nothing to do waits before it looks at the clock, which may have jumped."""
 
@@ -42,7 +44,12 @@ SHORT = Plan(
 )
 """Few things that meet each other closely: what finds mistakes soonest."""
 YEAR = Plan(
-    policy=Policy(), pauses=(3600.0, 86_400.0, 4 * 86_400.0), days=365, freezes=0.00001, beat=timedelta(minutes=20)
+    policy=Policy(),
+    pauses=(3600.0, 86_400.0, 4 * 86_400.0),
+    days=365,
+    freezes=0.00001,
+    beat=timedelta(minutes=20),
+    token_life=timedelta(hours=12),
 )
 """A partner-year at the intervals that are shipped."""
 STRETCHED = replace(

@@ -30,7 +30,6 @@ from tests.virtual_time import VirtualClock
 READS = frozenset(
     {"fingerprints", "due_rereads", "next_reread_at", "next_push_at", "book_accounts", "connection", "partners"}
 )
-TOKEN_LIFE = timedelta(hours=3)
 RUNNING: ContextVar["Process"] = ContextVar("RUNNING")
 """The process whose code runs now: whom a cut-off or a freeze hits."""
 
@@ -40,13 +39,14 @@ class OneTimeTokens:
     """FreshBooks' side of the tokens: a refresh token works once."""
 
     now: Callable[[], Any]
+    life: timedelta
     issued: int = 1
 
     def pair(self) -> TokenPair:
         return TokenPair(
             access_token=f"access-{self.issued}",
             refresh_token=f"refresh-{self.issued}",
-            expires_at=self.now() + TOKEN_LIFE,
+            expires_at=self.now() + self.life,
             scopes=frozenset({"all"}),
         )
 
@@ -136,13 +136,13 @@ class Shared:
     born: int = 0
 
     @staticmethod
-    def of(stage: ActorStage) -> "Shared":
+    def of(stage: ActorStage, token_life: timedelta) -> "Shared":
         connected = lambda: [name for name, row in stage.store.connections.items() if row.scope]  # noqa: E731
         return Shared(
             stage=stage,
             table=LeaseTable(stage.clock.monotonic, connected),
             token_rows=TokenRows(),
-            oauth=OneTimeTokens(stage.clock.now),
+            oauth=OneTimeTokens(stage.clock.now, token_life),
         )
 
 

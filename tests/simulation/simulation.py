@@ -70,7 +70,7 @@ class Simulation(History):
         self.weather.between = self.steps.any
         self.weather.watch = self.drawer.answered
         self.weather.cut = self._cut_off
-        self.shared = Shared.of(self.stage)
+        self.shared = Shared.of(self.stage, plan.token_life)
         self.alive: list[Process] = []
         self.fates: Counter[str] = Counter()
         self.seen: list[str] = []
