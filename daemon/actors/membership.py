@@ -207,7 +207,7 @@ class Membership:
     def _lose_all(self) -> None:
         """The others have buried this process: all it held is theirs."""
         self._telemetry.leases_lost(len(self._epochs), "not renewed in time")
-        self._strays |= self._epochs.keys()
+        self._strays |= self._epochs.keys() - self._ended
         self._epochs.clear()
         self._going.clear()
         self._ended.clear()

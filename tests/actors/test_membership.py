@@ -177,3 +177,20 @@ async def test_a_partner_is_not_taken_again_before_its_former_work_has_ended() -
         await anyio.sleep(2)
         assert membership.epoch(ACME) == 2
         group.cancel_scope.cancel()
+
+
+async def test_who_was_given_back_while_the_process_was_frozen_can_be_taken_again() -> None:
+    fleet = fleet_of(2)
+    leases = MemoryLeases(fleet.table, "a")
+    membership = Membership(leases, fleet.clock, fleet.notes)
+    async with anyio.create_task_group() as group:
+        await membership.start()
+        group.start_soon(membership.run)
+        await anyio.sleep(2)
+        membership.ended(ACME)  # its supervisor is gone; the beat that gives the lease back finds the process buried
+        del fleet.table.members["a"]
+        await anyio.sleep(0.5)
+        membership.ended(PartnerId("pt_001"))
+        await anyio.sleep(30)
+        assert membership.wanted() == {ACME, "pt_001"}
+        group.cancel_scope.cancel()

@@ -91,6 +91,7 @@ class Storm:
     directory: Path
     say: Callable[[str], None]
     verdict: Verdict
+    partners_max: int = PARTNERS_MAX
     chance: random.Random = field(default_factory=lambda: random.Random(5))
     paid: dict[tuple[str, int], list[Decimal]] = field(default_factory=dict)
 
@@ -98,7 +99,7 @@ class Storm:
 
     async def set_up(self) -> None:
         """Make partners and an invoice for every one to three payments; let the daemon read them all."""
-        count = min(PARTNERS_MAX, max(2, self.verdict.payments // PAYMENTS_PER_PARTNER))
+        count = min(self.partners_max, max(2, self.verdict.payments // PAYMENTS_PER_PARTNER))
         partners = [await self.books.add(0) for _ in range(count)]
         for partner in partners:
             await self._choose_accounts(partner)
