@@ -69,6 +69,15 @@ async def test_a_new_file_is_run_on_top(empty_database: str, copied: Path) -> No
     assert await fetchval(empty_database, "SELECT note FROM sync.added") == ":x $1 %s"
 
 
+async def test_a_view_that_a_new_file_makes_is_read_with_the_rights_of_whoever_asks(
+    empty_database: str, copied: Path
+) -> None:
+    add_file(copied, "CREATE VIEW sync.added AS SELECT partner_id FROM sync.push;")
+    await migrate(empty_database, copied)
+    options = await fetchval(empty_database, "SELECT reloptions FROM pg_class WHERE relname = 'added'")
+    assert options == ["security_invoker=true"]
+
+
 async def test_a_file_that_fails_leaves_nothing_of_itself(empty_database: str, copied: Path) -> None:
     add_file(copied, "CREATE TABLE sync.added (a int); SELECT 1 / 0;")
     with pytest.raises(Exception, match="division by zero"):
