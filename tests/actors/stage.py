@@ -35,8 +35,9 @@ from daemon.core.policy import Policy
 from daemon.core.state import Connection, ConnectionStatus
 from daemon.sandbox.accounts import Account
 from tests.direct_freshbooks import DirectCaller, Weather, account_of, direct_account, make_sandbox
+from tests.memory_books import Books
 from tests.memory_callbacks import PlainKeys
-from tests.memory_store import Books, MemoryStore
+from tests.memory_store import MemoryStore
 from tests.memory_verify import NoVerification
 from tests.virtual_time import VirtualClock
 
@@ -250,12 +251,12 @@ class ActorStage:
 
     def take_freshbooks_version(self, invoice_id: InvoiceId, index: int = 0) -> None:
         """Let a paid invoice follow FreshBooks again, by a person's wish."""
-        self.store._decide(self.rows(index), invoice_id, decide_unfreeze)
+        self.rows(index).decide(invoice_id, decide_unfreeze, self.clock.now())
         self.store.notify(PartnerId(f"pt_{index + 1}"), "reread")
 
     def ring(self, resource: Resource, key: int, due_at: datetime, index: int = 0) -> None:
         """Ask for one object to be read again, as a believed delivery does."""
-        self.store._ask(self.rows(index), Reread(resource=resource, id=key, reason="webhook", due_at=due_at))
+        self.rows(index).ask(Reread(resource=resource, id=key, reason="webhook", due_at=due_at))
         self.store.notify(PartnerId(f"pt_{index + 1}"), "reread")
 
     def invoice(self, invoice_id: InvoiceId, index: int = 0) -> Invoice:
