@@ -54,8 +54,13 @@ class Accounting(Protocol):
     AuthorizationExpired.
     """
 
-    async def list_page(self, listing: Pass, page: int, page_size: int) -> Page:
-        """Fetch one page of a listing, items undecoded, invoices with their lines."""
+    async def list_page(
+        self, listing: Pass, page: int, page_size: int, answered: Callable[[], None] = lambda: None
+    ) -> Page:
+        """Fetch one page of a listing, items undecoded, invoices with their lines.
+
+        `answered` is told once the answer is here, so that the next page can be asked for while this one is read.
+        """
         ...
 
     def decode(self, resource: Resource, item: RawItem) -> FbInvoice | FbPayment | FbCustomer | FbCredit | Undecodable:

@@ -47,8 +47,8 @@ class _Run:
 class ReadAhead:
     """The pages of one supervisor's pull lane: those under way, and those that have arrived and are not stored yet.
 
-    At most `in_flight` are under way and twice as many are ahead of what is stored, so memory stays bounded. Pages are
-    handed out in order. Whatever does not continue what was handed out last is forgotten, its requests cancelled.
+    At most `in_flight` wait for FreshBooks and twice as many are ahead of what is stored, so memory is bounded. Pages
+    are handed out in order. Whatever does not continue what was handed out last is forgotten, its requests cancelled.
     """
 
     def __init__(self, tasks: TaskGroup, clock: Clock) -> None:
@@ -59,6 +59,8 @@ class ReadAhead:
         self._in_flight = 1
         self._answers: dict[int, Page | Exception] = {}
         self._under_way: dict[int, anyio.CancelScope] = {}
+        self._unanswered: set[int] = set()
+        """Those under way whose answer is not here yet; the others are being read."""
         self._arrived = anyio.Event()
 
     async def take(self, line: Line, priority: Priority, cursor: Cursor, in_flight: int) -> list[Page]:
@@ -91,6 +93,7 @@ class ReadAhead:
         for scope in self._under_way.values():
             scope.cancel()
         self._under_way.clear()
+        self._unanswered.clear()
         self._answers.clear()
         self._run = None
 
@@ -124,21 +127,31 @@ class ReadAhead:
         if self._run is None or any(isinstance(answer, Exception) for answer in self._answers.values()):
             return  # a failure will be met before whatever comes after it
         for page in range(self._next, min(self._next + 2 * self._in_flight, self._last + 1)):
-            if len(self._under_way) >= self._in_flight:
+            if len(self._unanswered) >= self._in_flight:
                 return
             if page not in self._answers and page not in self._under_way:
+                self._unanswered.add(page)
                 scope = self._under_way[page] = anyio.CancelScope()
                 self._tasks.start_soon(self._fetch, self._run, page, scope)
 
     async def _fetch(self, run: _Run, page: int, scope: anyio.CancelScope) -> None:
         answer: Page | Exception | None = None
+
+        def answered() -> None:
+            if self._under_way.get(page) is scope:
+                self._unanswered.discard(page)
+                self._fill()
+
         with scope:
             try:
-                answer = await run.line(run.priority, lambda fb: fb.list_page(run.listing, page, run.page_size))
+                answer = await run.line(
+                    run.priority, lambda fb: fb.list_page(run.listing, page, run.page_size, answered)
+                )
             except CALL_FAILURES as error:
                 answer = error
         if answer is not None and self._under_way.get(page) is scope:
             del self._under_way[page]
+            self._unanswered.discard(page)
             self._answers[page] = answer
             self._fill()
             self._arrived.set()

@@ -1,6 +1,6 @@
 """Pages are fetched while those before them are stored: in order, within bounds, and only while they continue."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -31,12 +31,13 @@ class Listings:
 
     clock: VirtualClock = field(default_factory=VirtualClock)
     pages: int = 30
+    reading_s: float = 0.0
     asked: list[int] = field(default_factory=list)
     open: int = 0
     most: int = 0
     failing: set[int] = field(default_factory=set)
 
-    async def list_page(self, listing: Pass, page: int, page_size: int) -> Page:
+    async def list_page(self, listing: Pass, page: int, page_size: int, answered: Callable[[], None]) -> Page:
         self.asked.append(page)
         self.open += 1
         self.most = max(self.most, self.open)
@@ -48,6 +49,8 @@ class Listings:
         if page in self.failing:
             raise FreshBooksUnavailable("not now")
         reading = Reading(began_at=began, finished_at=self.clock.now())
+        answered()
+        await anyio.sleep(self.reading_s)
         total = self.pages * page_size
         return Page(resource=listing.resource, page=page, pages=self.pages, total=total, items=(), reading=reading)
 
@@ -90,6 +93,16 @@ async def test_pages_come_in_order_and_the_next_are_under_way_while_these_are_st
         seen = [page for _ in range(6) for page in (await pull.take() if pull.cursor.page <= 30 else [])]
         assert seen == list(range(9, 31))
         assert pull.listings.asked == list(range(1, 31))
+
+
+async def test_the_next_page_is_asked_for_while_one_that_was_answered_is_read() -> None:
+    async with lane(reading_s=ANSWER_S / 4) as pull:
+        async with anyio.create_task_group() as group:
+            group.start_soon(pull.take)
+            await anyio.sleep(ANSWER_S * 1.1)
+            asked, at_once = list(pull.listings.asked), pull.listings.most
+        assert asked == [1, 2, 3, 4, 5, 6, 7, 8]
+        assert at_once == IN_FLIGHT
 
 
 async def test_however_long_storing_takes_no_more_is_fetched_than_twice_what_goes_at_once() -> None:

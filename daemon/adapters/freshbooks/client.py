@@ -4,15 +4,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+import anyio.lowlevel
 import msgspec
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import Struct
 
 from daemon.adapters.freshbooks import ledger, wire
 from daemon.adapters.freshbooks.calls import Answer, Call, Caller, MaySend
-from daemon.adapters.freshbooks.envelopes import Accounting, unwrap
 from daemon.adapters.freshbooks.journal import FreshBooksJournal
 from daemon.adapters.freshbooks.listing import PATHS, Rows, check_asked, check_rows, params_of, split
 from daemon.adapters.freshbooks.pdf import checked_pdf
+from daemon.adapters.freshbooks.single import decoded, payment_of, record_of, unreadable, wrong
 from daemon.core.backfill import Pass
 from daemon.core.errors import FreshBooksAnswerInvalid
 from daemon.core.exchange import Page, PaymentDraft, RawItem, Undecodable
@@ -42,13 +43,6 @@ BOOKS_PAGES_MAX = 500
 """A payment whose end is unknown may have waited for weeks in busy books: 50,000 payments since are looked through."""
 
 
-class _One(Struct, gc=False):
-    client: Raw | UnsetType = UNSET
-    invoice: Raw | UnsetType = UNSET
-    payment: Raw | UnsetType = UNSET
-    credit_note: Raw | UnsetType = UNSET
-
-
 class _Money(Struct):
     amount: str
     code: str
@@ -75,9 +69,6 @@ class _Deletion(Struct):
     payment: _Deleted
 
 
-_one_decoder = msgspec.json.Decoder(Accounting[_One])
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FreshBooksAccount:
     """Fulfils `Accounting` (actors/ports.py) for one account; `token` hands out a valid access token.
@@ -94,14 +85,19 @@ class FreshBooksAccount:
 
     # ---- reading -----------------------------------------------------------------------------------------------------
 
-    async def list_page(self, listing: Pass, page: int, page_size: int) -> Page:
-        """Fetch one page of a listing, items undecoded, invoices with their lines.
+    async def list_page(
+        self, listing: Pass, page: int, page_size: int, answered: Callable[[], None] = lambda: None
+    ) -> Page:
+        """Fetch one page of a listing, items undecoded, invoices with their lines; tell once it has been `answered`.
 
         Raises FilterIgnored when the page is not what was asked for.
         """
         began_at = self.now()
         params = params_of(listing, page, min(page_size, PAGE_SIZE))
         answer = await self._get(PATHS[listing.resource], params)
+        reading = Reading(began_at=began_at, finished_at=self.now())
+        answered()
+        await anyio.lowlevel.checkpoint()  # whoever asks for the next page does so before this one is read
         rows = split(listing.resource, answer)
         check_rows(listing, page, rows)
         return Page(
@@ -110,7 +106,7 @@ class FreshBooksAccount:
             pages=rows.pages,
             total=rows.total,
             items=rows.items,
-            reading=Reading(began_at=began_at, finished_at=self.now()),
+            reading=reading,
         )
 
     def decode(self, resource: Resource, item: RawItem) -> FbInvoice | FbPayment | FbCustomer | FbCredit | Undecodable:
@@ -121,24 +117,24 @@ class FreshBooksAccount:
         """Fetch one invoice with its lines, whatever its visibility."""
         began_at = self.now()
         answer = await self._get(f"{PATHS[Resource.INVOICES]}/{invoice_id}", [("include[]", "lines")])
-        record = _record(Resource.INVOICES, answer, invoice_id)
+        record = record_of(Resource.INVOICES, answer, invoice_id)
         if not isinstance(record, FbInvoice):
-            raise _wrong(record)
+            raise wrong(record)
         return record, Reading(began_at=began_at, finished_at=self.now())
 
     async def customer(self, customer_id: CustomerId) -> tuple[FbCustomer, Reading]:
         """Fetch one client, whatever its visibility."""
         began_at = self.now()
         answer = await self._get(f"{PATHS[Resource.CUSTOMERS]}/{customer_id}")
-        record = _record(Resource.CUSTOMERS, answer, customer_id)
+        record = record_of(Resource.CUSTOMERS, answer, customer_id)
         if not isinstance(record, FbCustomer):
-            raise _wrong(record)
+            raise wrong(record)
         return record, Reading(began_at=began_at, finished_at=self.now())
 
     async def payment(self, payment_id: FbPaymentId) -> FbPayment:
         """Fetch one payment, whatever its visibility."""
         answer = await self._get(f"{PATHS[Resource.PAYMENTS]}/{payment_id}")
-        return _payment(_record(Resource.PAYMENTS, answer, payment_id))
+        return payment_of(record_of(Resource.PAYMENTS, answer, payment_id))
 
     async def payments_of_invoice(self, invoice_id: InvoiceId, *, deleted: bool) -> tuple[FbPayment, ...]:
         """List an invoice's payments: the active ones or the deleted ones.
@@ -147,7 +143,7 @@ class FreshBooksAccount:
         """
         listed = Pass(resource=Resource.PAYMENTS, deleted=deleted)
         records = await self._list_of(listed, "invoiceid", invoice_id)
-        return tuple(_payment(record) for record in records)
+        return tuple(payment_of(record) for record in records)
 
     async def payments_of_customer(
         self, customer_id: CustomerId, since: date, *, deleted: bool
@@ -155,7 +151,7 @@ class FreshBooksAccount:
         """List a client's payments updated since a US/Eastern day, active or deleted ones: the look-up of W4."""
         listed = Pass(resource=Resource.PAYMENTS, deleted=deleted, updated_from=since)
         records = await self._list_of(listed, "clientid", customer_id)
-        return tuple(_payment(record) for record in records)
+        return tuple(payment_of(record) for record in records)
 
     async def marked_payments(self, since: date, *, deleted: bool) -> tuple[FbPayment, ...]:
         """List all payments with a marker that were updated since a US/Eastern day: wherever one was moved to (W4).
@@ -170,7 +166,7 @@ class FreshBooksAccount:
                 if isinstance(record, FbPayment) and MARK in record.note:
                     found[item.id] = record
                 elif isinstance(record, Undecodable) and MARK.encode() in record.raw:
-                    raise _unreadable(record)
+                    raise unreadable(record)
         return tuple(found.values())
 
     async def _list_of(self, listed: Pass, name: str, asked: int) -> tuple[Record, ...]:
@@ -178,7 +174,7 @@ class FreshBooksAccount:
         found: dict[int, Record] = {}
         async for rows in self._pages(listed, (f"search[{name}]", str(asked))):
             check_asked(name, asked, [getattr(head, name) for head in rows.heads])
-            found |= {item.id: _decoded(listed.resource, item) for item in rows.items}
+            found |= {item.id: decoded(listed.resource, item) for item in rows.items}
         return tuple(found.values())
 
     async def _pages(self, listed: Pass, *only: tuple[str, str], most: int = LISTING_PAGES_MAX) -> AsyncIterator[Rows]:
@@ -212,7 +208,7 @@ class FreshBooksAccount:
         call = self._accounting("POST", PATHS[Resource.PAYMENTS], body=body)
         token = await self.token()
         answer = await self.caller.call(call, token=token, timeout=self.post_timeout, may_send=may_send)
-        payment = _payment(_record(Resource.PAYMENTS, answer, None))
+        payment = payment_of(record_of(Resource.PAYMENTS, answer, None))
         if payment.invoice_id != draft.invoice_id:
             raise FreshBooksAnswerInvalid(f"FreshBooks answered a payment on invoice {payment.invoice_id}")
         return payment
@@ -220,7 +216,7 @@ class FreshBooksAccount:
     async def delete_payment(self, payment_id: FbPaymentId) -> None:
         """Delete a payment; one that is deleted already stays so (O3)."""
         call = self._accounting("PUT", f"{PATHS[Resource.PAYMENTS]}/{payment_id}", body=_Deletion(payment=_Deleted()))
-        _record(Resource.PAYMENTS, await self.caller.call(call, token=await self.token()), payment_id)
+        record_of(Resource.PAYMENTS, await self.caller.call(call, token=await self.token()), payment_id)
 
     async def invoice_pdf(self, invoice_id: InvoiceId) -> bytes:
         """Fetch the PDF that FreshBooks makes of an invoice, its type and size checked (O4)."""
@@ -259,42 +255,3 @@ class FreshBooksAccount:
             body=None if body is None else msgspec.json.encode(body),
             create=method == "POST",
         )
-
-
-def _record(resource: Resource, answer: Answer, asked: int | None) -> Record:
-    """Decode a single object's answer and check that it is the one asked for."""
-    one = unwrap(answer, _one_decoder)
-    raw = {
-        Resource.CUSTOMERS: one.client,
-        Resource.INVOICES: one.invoice,
-        Resource.PAYMENTS: one.payment,
-        Resource.CREDITS: one.credit_note,
-    }[resource]
-    if raw is UNSET:
-        raise FreshBooksAnswerInvalid(f"FreshBooks answered without the record that was asked of {resource}")
-    record = _decoded(resource, wire.read_item(resource, bytes(raw), asked or 0))
-    if asked is not None and record.id != asked:
-        raise FreshBooksAnswerInvalid(f"FreshBooks answered {resource} {record.id} instead of {asked}")
-    return record
-
-
-def _decoded(resource: Resource, item: RawItem) -> Record:
-    """Decode an item that is needed whole: one that cannot be read makes the answer unusable."""
-    record = wire.decode(resource, item)
-    if isinstance(record, Undecodable):
-        raise _unreadable(record)
-    return record
-
-
-def _unreadable(bad: Undecodable) -> FreshBooksAnswerInvalid:
-    return FreshBooksAnswerInvalid(f"FreshBooks answered {bad.resource} {bad.id} that cannot be read: {bad.reason}")
-
-
-def _payment(record: Record) -> FbPayment:
-    if not isinstance(record, FbPayment):
-        raise _wrong(record)
-    return record
-
-
-def _wrong(record: Record) -> FreshBooksAnswerInvalid:
-    return FreshBooksAnswerInvalid(f"FreshBooks answered a {type(record).__name__} that was not asked for")
