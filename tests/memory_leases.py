@@ -29,11 +29,12 @@ class LeaseTable:
 
 @dataclass(slots=True)
 class MemoryLeases:
-    """Fulfils `LeaseStore` for one process. `away` makes Postgres unreachable to it."""
+    """Fulfils `LeaseStore` for one process. `away`: Postgres is unreachable; `answer_lost`: of the next taking."""
 
     table: LeaseTable
     name: str
     away: bool = False
+    answer_lost: bool = False
 
     async def join(self, ttl: timedelta) -> None:
         self._ask()
@@ -65,17 +66,20 @@ class MemoryLeases:
         table = self.table
         if self.name not in table.members:
             return ()
+        lost, self.answer_lost = self.answer_lost, False
         free = [
             partner_id
             for partner_id in sorted(table.partners())
-            if table.holder.get(partner_id, "") not in table.members and partner_id not in without
+            if table.holder.get(partner_id, "") not in table.members.keys() - {self.name} and partner_id not in without
         ][:limit]
         taken = []
         for partner_id in free:
-            taken_over = table.holder.get(partner_id, "") != ""
+            taken_over = table.holder.get(partner_id, "") not in {"", self.name}
             table.holder[partner_id] = self.name
             table.epochs[partner_id] = table.epochs.get(partner_id, 0) + 1
             taken.append(Lease(partner_id=partner_id, epoch=table.epochs[partner_id], taken_over=taken_over))
+        if lost:
+            raise StoreUnavailable("the connection broke")
         return tuple(taken)
 
     async def release(self, partners: Collection[PartnerId]) -> None:

@@ -33,7 +33,10 @@ class LeaseStore(Protocol):
         ...
 
     async def acquire(self, limit: int, without: Collection[PartnerId]) -> tuple[Lease, ...]:
-        """Take up to so many free partners; every lease has a higher epoch than all before it."""
+        """Take up to so many partners outside `without` that are free or, unknown to this member, its own.
+
+        Every lease has a higher epoch than all before it.
+        """
         ...
 
     async def release(self, partners: Collection[PartnerId]) -> None:
@@ -239,7 +242,8 @@ class Membership:
         room = min(census.share - len(self._epochs), self._policy.batch)
         if room <= 0:
             return False
-        taken = await self._leases.acquire(room, self._strays)
+        # Held and not known here is what was taken by a call whose answer was lost.
+        taken = await self._leases.acquire(room, self._strays | self._epochs.keys())
         self._epochs.update({lease.partner_id: lease.epoch for lease in taken})
         if taken:
             self._telemetry.leases_taken(len(taken), sum(lease.taken_over for lease in taken))

@@ -194,3 +194,17 @@ async def test_who_was_given_back_while_the_process_was_frozen_can_be_taken_agai
         await anyio.sleep(30)
         assert membership.wanted() == {ACME, "pt_001"}
         group.cancel_scope.cancel()
+
+
+async def test_what_was_taken_by_a_call_whose_answer_was_lost_is_taken_again() -> None:
+    fleet = fleet_of(3)
+    async with fleet.process("a") as (membership, leases):
+        await anyio.sleep(2)
+        fleet.partners.append(PartnerId("pt_003"))
+        leases.answer_lost = True
+        membership.hurry()
+        await anyio.sleep(0.1)
+        assert fleet.table.holder[PartnerId("pt_003")] == "a"
+        assert "pt_003" not in membership.held()
+        await anyio.sleep(30)
+        assert membership.epoch(PartnerId("pt_003")) == 2

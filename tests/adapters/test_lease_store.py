@@ -74,13 +74,25 @@ async def test_two_that_want_the_same_never_both_get_it(books: Books, members: J
     taken: list[PartnerId] = []
 
     async def take(store: LeaseStore) -> None:
+        mine: list[PartnerId] = []
         for _ in range(12):
-            taken.extend(lease.partner_id for lease in await store.acquire(5, ()))
+            mine += [lease.partner_id for lease in await store.acquire(5, mine)]
+        taken.extend(mine)
 
     async with anyio.create_task_group() as group:
         for store in stores:
             group.start_soon(take, store)
     assert len(taken) == len(set(taken)) == 41
+
+
+@on_every_postgres
+async def test_what_a_member_holds_without_knowing_it_can_be_taken_again(books: Books, members: Join) -> None:
+    member, other = await members("member"), await members("other")
+    (lost,) = await member.acquire(10, ())
+    assert await member.acquire(10, [PARTNER]) == ()
+    assert await other.acquire(10, ()) == ()
+    (lease,) = await member.acquire(10, ())
+    assert (lost.epoch, lease.epoch, lease.taken_over) == (1, 2, False)
 
 
 @on_every_postgres

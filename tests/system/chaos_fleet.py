@@ -126,6 +126,7 @@ class Fleet:
             self.begun.set()
             group.start_soon(self._pay_evenly, 60 * minutes)
             await self._wait_for_all()
+            await self._tell_left()
             spread = await self._settled_spread()
             group.cancel_scope.cancel()
         return spread
@@ -164,6 +165,15 @@ class Fleet:
                     f"{self.freezes} freezes, {len(self.takeovers)} take-overs "
                     f"of up to {max(self.takeovers, default=0):.1f} s"
                 )
+
+    async def _tell_left(self) -> None:
+        """Say with whom the payments are that were not recorded: what is looked at first when any is lost."""
+        left = await self.database.fetch(
+            "SELECT p.partner_id, p.state, m.name, count(*) FROM sync.push p LEFT JOIN sync.lease l USING (partner_id)"
+            " LEFT JOIN sync.member m ON m.member_id = l.holder WHERE p.state <> 'done' GROUP BY 1, 2, 3 LIMIT 20"
+        )
+        for row in left:
+            self.storm.say(f"left: {row['count']} {row['state']} of {row['partner_id']}, whom {row['name']} works for")
 
     # ---- trouble -----------------------------------------------------------------------------------------------------
 

@@ -35,13 +35,14 @@ SELECT FROM sync.member WHERE member_id = $1 FOR SHARE
 
 -- name: acquire
 -- Free partners in an order of this member's own, so that two members seldom want the same; one that is being written or taken just
--- now is left for the next time. The epoch that was seen must still be the one that is raised: a compare-and-set.
+-- now is left for the next time. The epoch that was seen must still be the one that is raised: a compare-and-set. What this member
+-- holds without knowing it is free as well: the answer that gave it was lost.
 WITH free AS (
     SELECT c.partner_id, coalesce(l.epoch, 0) AS epoch, coalesce(l.holder, '') AS holder
     FROM sync.connection c
     LEFT JOIN sync.lease l ON l.partner_id = c.partner_id
     WHERE c.status <> 'not_connected' AND c.partner_id <> ALL ($3::text[])
-      AND NOT EXISTS (SELECT FROM sync.member m WHERE m.member_id = l.holder)
+      AND NOT EXISTS (SELECT FROM sync.member m WHERE m.member_id = l.holder AND m.member_id <> $1)
     ORDER BY hashtext(c.partner_id || $1)
     LIMIT $2
 ), mine AS MATERIALIZED (
@@ -54,7 +55,7 @@ WITH free AS (
         WHERE l.epoch = excluded.epoch - 1
     RETURNING l.partner_id, l.epoch
 )
-SELECT t.partner_id, t.epoch, m.holder <> '' AS taken_over FROM taken t JOIN mine m USING (partner_id)
+SELECT t.partner_id, t.epoch, m.holder NOT IN ('', $1) AS taken_over FROM taken t JOIN mine m USING (partner_id)
 
 -- name: release
 UPDATE sync.lease SET holder = '' WHERE holder = $1 AND partner_id = ANY ($2::text[])
