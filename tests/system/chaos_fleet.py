@@ -67,7 +67,7 @@ FAULTS: Final[list[dict[str, Any]]] = [
     {"id": "429", "probability": 0.01, "action": {"kind": "status", "status": 429}},
     {"id": "503", "probability": 0.01, "action": {"kind": "status", "status": 503}},
 ]
-"""Of the POSTs more answers are lost than arrive as refusals; `chaos_push` is where FreshBooks refuses a tenth."""
+"""FreshBooks refuses one call in fifty; `chaos_push` is where it refuses a tenth."""
 SAY_EVERY_S: Final = 10.0
 TAKEOVER_MAX_S: Final = 10.0
 
@@ -115,7 +115,8 @@ class Fleet:
         for place in places:
             place.mkdir()
         async with running(places[0], settings):
-            await eventually(self._all_connected, within_s=300, every_s=0.1)
+            await eventually(self._all_connected, within_s=300, every_s=0.5)
+        await self.database.execute("ANALYZE")
         await self.storm.books.control("PUT", "faults", FAULTS)
         async with anyio.create_task_group() as group:
             self.down.update(places)
