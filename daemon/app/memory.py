@@ -1,20 +1,43 @@
 """How the daemon keeps Python's garbage collector from stopping everybody's work."""
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from daemon.actors.ports import Clock
+from daemon.adapters.clock import SystemClock
 
-_YOUNG: Final = 10_000
-"""Objects between two collections: a page of invoices makes thousands that are gone with it anyway."""
+_THRESHOLDS: Final = (10_000, 5, 2)
+"""A page of invoices makes thousands of objects that are gone with it anyway; a full collection comes after 100,000."""
+_FULL: Final = 2
+_LONG_S: Final = 0.005
+"""What a full collection that lasted longer has kept is there to stay."""
+
+
+class _Stopwatch:
+    """Told by the collector of its work; takes what a long full collection kept out of all later ones."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._began = 0.0
+
+    def __call__(self, phase: str, info: Mapping[str, int]) -> None:
+        if phase == "start":
+            self._began = self._clock.monotonic()
+        elif info["generation"] == _FULL and self._clock.monotonic() - self._began > _LONG_S:
+            gc.freeze()
+
+
+_STOPWATCH: Final = _Stopwatch(SystemClock())
 
 
 def settle() -> None:
     """Take what was made by now, which lasts as long as the daemon, out of all later collections, and collect less."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(_YOUNG, *gc.get_threshold()[1:])
+    gc.set_threshold(*_THRESHOLDS)
+    if _STOPWATCH not in gc.callbacks:
+        gc.callbacks.append(_STOPWATCH)
 
 
 _LOOK_S: Final = 0.25

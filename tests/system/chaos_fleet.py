@@ -25,7 +25,7 @@ DAEMONS: Final = 3
 STALLED_S: Final = 120.0
 """When nothing more is recorded for so long, what is missing is lost."""
 PER_SECOND: Final = 56.0
-"""Payments made per second of the run, 100,000 in half an hour; what is not recorded in it is waited for afterwards."""
+"""100,000 payments in half an hour; what is not recorded in it is waited for afterwards."""
 PAY_EVERY_S: Final = 0.1
 LOOK_EVERY_S: Final = 1.0
 TROUBLE_EVERY_S: Final = (2.0, 6.0)
@@ -264,7 +264,6 @@ class Fleet:
 
 
 async def chaos(dsn: str, directory: Path, minutes: float, per_second: float, say: Callable[[str], None]) -> Outcome:
-    """Run it on a migrated, empty database."""
     verdict = Verdict(payments=int(60 * minutes * per_second))
     async with (
         opened_books(dsn, "--rate-calls", "0", "--rate-creates", "0") as books,
