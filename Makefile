@@ -41,7 +41,7 @@ chaos-backfill: venv  ## INVOICES=n read while the daemon is killed again and ag
 
 .PHONY: chaos-fleet
 chaos-fleet: venv  ## MINUTES=n of three daemons on one Postgres, killed and frozen, PER_SECOND=n payments; exit 0: nothing doubled or lost
-	@$(BIN)/python -m tests.system.chaos_fleet --minutes $${MINUTES:-30} --per-second $${PER_SECOND:-56}
+	@$(BIN)/python -m tests.system.chaos_fleet --minutes $${MINUTES:-60} --per-second $${PER_SECOND:-28}
 
 .PHONY: simulate
 simulate: venv  ## SEEDS=n fleets in bad weather, in memory and virtual time (FROM=seed, PLAN=short, year or stretched)
