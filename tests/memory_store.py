@@ -199,18 +199,12 @@ class MemoryStore(MemoryConnections, MemoryEntries):
             taken = replace(push, fence=push.fence + 1, deadline_at=deadline_at)
             books.pushes[push.payment_id, push.generation] = taken
             books.claims[push.payment_id] = deadline_at
-            context = books.context(payment.invoice_id)
-            link = next(link for link in context.links if link.payment.id == payment.id)
-            return Claim(
-                scope=scope,
-                link=link,
-                push=taken,
-                fence=taken.fence,
-                first=push.claimed_at is None,
-                invoice_id=payment.invoice_id,
-                context=context,
-            )
+            return Claim(scope=scope, payment=payment, push=taken, fence=taken.fence, invoice_id=payment.invoice_id)
         return None
+
+    async def context(self, claim: Claim) -> InvoiceContext:
+        self.fail("context")
+        return self.books[claim.scope.partner_id].context(claim.invoice_id)
 
     async def next_push_at(self, scope: Scope, now: datetime) -> datetime | None:
         books = self.books[scope.partner_id]

@@ -9,9 +9,10 @@ from typing import assert_never
 import anyio
 import anyio.lowlevel
 
+from daemon.actors.at_once import at_once
 from daemon.actors.ignored_filters import shown_if_ignored
 from daemon.actors.limiter import Line
-from daemon.actors.read_ahead import CALL_FAILURES, ReadAhead
+from daemon.actors.read_ahead import ReadAhead
 from daemon.actors.store_ports import PullStore
 from daemon.actors.take_back import take_back
 from daemon.actors.world import World
@@ -261,28 +262,11 @@ async def _read_at_once(
     line: Line, invoice_id: InvoiceId, priority: Priority
 ) -> tuple[FbInvoice, tuple[FbPayment, ...]]:
     """Read an invoice and its live payments together: less time in which a bookkeeper can come between."""
-    invoices: list[FbInvoice] = []
-    payments: list[FbPayment] = []
-    failures: list[Exception] = []
-
-    async def read_invoice() -> None:
-        try:
-            invoices.append((await line(priority, lambda fb: fb.invoice(invoice_id)))[0])
-        except CALL_FAILURES as error:
-            failures.insert(0, error)
-
-    async def read_payments() -> None:
-        try:
-            payments.extend(await line(priority, lambda fb: fb.payments_of_invoice(invoice_id, deleted=False)))
-        except CALL_FAILURES as error:
-            failures.append(error)
-
-    async with anyio.create_task_group() as group:
-        group.start_soon(read_invoice)
-        group.start_soon(read_payments)
-    if failures:
-        raise failures[0]
-    return invoices[0], tuple(payments)
+    (invoice, _), payments = await at_once(
+        lambda: line(priority, lambda fb: fb.invoice(invoice_id)),
+        lambda: line(priority, lambda fb: fb.payments_of_invoice(invoice_id, deleted=False)),
+    )
+    return invoice, tuple(payments)
 
 
 async def list_accounts(world: World, line: Line, effect: ListAccounts) -> AccountsListed:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import partial
 
+from daemon.actors.at_once import at_once
 from daemon.actors.limiter import Line
 from daemon.actors.ports import Accounting
 from daemon.actors.pull import read_snapshot
@@ -12,7 +13,7 @@ from daemon.actors.world import World
 from daemon.core.errors import FreshBooksNotFound
 from daemon.core.exchange import Claim, DecideInvoice, PaymentDraft
 from daemon.core.invoice_rules import decide_snapshot, decide_without_read
-from daemon.core.model import CustomerId, FbPayment, Push, PushState, Snapshot
+from daemon.core.model import CustomerId, FbPayment, InvoiceContext, Push, PushState, Snapshot
 from daemon.core.payment_rules import (
     Absent,
     Failure,
@@ -45,7 +46,7 @@ class PaymentErrand:
         self._world = world
         self._line = line
         self._claim = claim
-        self._payment = claim.link.payment
+        self._payment = claim.payment
         self._policy = policy
         self._timezone = timezone
 
@@ -91,7 +92,7 @@ class PaymentErrand:
         return await self._line(Priority.PUSH, lambda fb: fb.payments_of_customer(customer_id, since, deleted=deleted))
 
     async def _customer(self) -> CustomerId:
-        known = self._claim.context.invoice
+        known = (await self._context()).invoice
         if known is not None:
             return known.terms.customer_id
         invoice, _ = await self._line(Priority.PUSH, lambda fb: fb.invoice(self._claim.invoice_id))
@@ -113,8 +114,14 @@ class PaymentErrand:
         return False
 
     async def _judge(self, push: Push, *, deleted: bool) -> tuple[Snapshot, GuardVerdict]:
-        snapshot = await read_snapshot(self._world, self._line, self._claim.invoice_id, Priority.PUSH, deleted=deleted)
-        return snapshot, guard(self._payment, push, snapshot, self._claim.context, self._policy)
+        snapshot, context = await at_once(
+            lambda: read_snapshot(self._world, self._line, self._claim.invoice_id, Priority.PUSH, deleted=deleted),
+            self._context,
+        )
+        return snapshot, guard(self._payment, push, snapshot, context, self._policy)
+
+    async def _context(self) -> InvoiceContext:
+        return await self._world.store.context(self._claim)
 
     async def begin(self, deadline_at: datetime) -> Push:
         """Commit that it is about to be sent."""

@@ -16,6 +16,7 @@ from daemon.core.model import (
     FbCustomer,
     FbPayment,
     FbPaymentId,
+    InvoiceContext,
     InvoiceDecision,
     InvoiceId,
     Issue,
@@ -105,6 +106,10 @@ class PushStore(Protocol):
 
         Order per invoice is kept: an invoice with a push in flight yields none.
         """
+        ...
+
+    async def context(self, claim: Claim) -> InvoiceContext:
+        """Load all that decisions about the invoice of a claim need."""
         ...
 
     async def next_push_at(self, scope: Scope, now: datetime) -> datetime | None:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from daemon.core.book_accounts import BookAccounts
 from daemon.core.deposit_rules import Payout
 from daemon.core.journal import EntryPush
-from daemon.core.model import InvoiceContext, InvoiceDecision, InvoiceId, Link, Push, Reading, Resource, Scope
+from daemon.core.model import InvoiceContext, InvoiceDecision, InvoiceId, Payment, Push, Reading, Resource, Scope
 from daemon.core.model.quick import quick
 from daemon.core.move_rules import Move
 
@@ -98,20 +98,17 @@ class Reread:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A push that is ours to work on until its deadline, with all that a decision needs.
+    """A push that is ours to work on until its deadline.
 
-    `first` tells that this generation was never claimed before, so no look-up is needed before the POST. `fence` must
-    be given back with every write about it. `invoice_id` is the invoice it is for. `others` tells whether more payments
-    may be due.
+    `fence` must be given back with every write about it. `payment` is what it records on the invoice `invoice_id`.
+    `others` tells whether more payments may be due.
     """
 
     scope: Scope
-    link: Link
+    payment: Payment
     push: Push
     fence: int
-    first: bool
     invoice_id: InvoiceId
-    context: InvoiceContext
     others: bool = True
 
 

@@ -9,6 +9,7 @@ from daemon.core.markers import marker
 from daemon.core.model import (
     FbPaymentId,
     InvoiceId,
+    Link,
     PaymentId,
     PushState,
     Reason,
@@ -23,21 +24,22 @@ pytestmark = on_every_postgres
 MINUTE = timedelta(minutes=1)
 
 
-async def test_a_new_payment_is_claimed_with_its_invoice_and_link(books: Books) -> None:
+async def test_a_new_payment_is_claimed_with_its_invoice_and_payment(books: Books) -> None:
     await books.merge(make_fb_invoice())
     await books.pay()
     found = await claimed(books)
-    assert (found.invoice_id, found.first, found.fence) == (INVOICE, True, 1)
+    assert (found.invoice_id, found.push.claimed_at, found.fence) == (INVOICE, None, 1)
     assert found.push.deadline_at == NOW + MINUTE
     assert found.push.marker == marker(PaymentId("pay_1"), 1)
-    assert found.link.payment.amount == usd(100)
-    assert found.context.invoice is not None
-    assert found.context.links == (found.link,)
+    assert found.payment.amount == usd(100)
+    context = await books.store.context(found)
+    assert context.invoice is not None
+    assert context.links == (Link(payment=found.payment, pushes=(found.push,)),)
 
 
 async def test_a_payment_on_an_invoice_never_read_is_claimed_without_a_row(books: Books) -> None:
     await books.pay()
-    assert (await claimed(books)).context.invoice is None
+    assert (await books.store.context(await claimed(books))).invoice is None
 
 
 async def test_a_claimed_push_is_not_claimed_again_before_its_deadline(books: Books) -> None:

@@ -7,7 +7,7 @@ from daemon.adapters.postgres.invoice_context import load_contexts
 from daemon.adapters.postgres.invoice_merge import merge_decisions
 from daemon.adapters.postgres.pool import Conn, Source
 from daemon.adapters.postgres.push_changes import OURSELVES, PAYMENT, audit, choose_push, open_pushes, store_push
-from daemon.adapters.postgres.push_rows import push_of
+from daemon.adapters.postgres.push_rows import payment_of, push_of
 from daemon.adapters.postgres.reread_queue import queue_invoices
 from daemon.core.choices import NotOffered, apply_choice
 from daemon.core.errors import FenceLost
@@ -18,7 +18,6 @@ from daemon.core.model import (
     FbPaymentId,
     InvoiceContext,
     InvoiceId,
-    Link,
     PaymentId,
     Push,
     PushState,
@@ -43,21 +42,22 @@ class PushStore:
         lease = self._source.lease(scope.partner_id)
         async with self._source.connection() as connection:
             row = await connection.fetchrow(_SQL["claim"], scope.partner_id, scope.account_id, now, deadline_at, lease)
-            if row is None:
-                return None
-            push, invoice_id = push_of(row), InvoiceId(row["invoice_id"])
-            contexts = await load_contexts(connection, scope, [invoice_id])
-        context = contexts[invoice_id]
+        if row is None:
+            return None
+        push, invoice_id = push_of(row), InvoiceId(row["invoice_id"])
         return Claim(
             scope=scope,
-            link=_link_of(push.payment_id, context),
+            payment=payment_of(row),
             push=push,
             fence=push.fence,
-            first=push.claimed_at is None,
             invoice_id=invoice_id,
-            context=context,
             others=row["others"],
         )
+
+    async def context(self, claim: Claim) -> InvoiceContext:
+        """Load all that decisions about the invoice of a claim need."""
+        async with self._source.connection() as connection:
+            return (await load_contexts(connection, claim.scope, [claim.invoice_id]))[claim.invoice_id]
 
     async def next_push_at(self, scope: Scope, now: datetime) -> datetime | None:
         """Tell when the earliest open push becomes due, or None when none is open; a time long past means at once."""
@@ -147,7 +147,7 @@ async def _audit_record(connection: Conn, claim: Claim, push: Push) -> None:
         "fb_payment_id": push.fb_payment_id,
         "invoice_id": claim.invoice_id,
         "amount": str(push.recorded_amount),
-        "currency": claim.link.payment.currency,
+        "currency": claim.payment.currency,
         "marker": push.marker,
     }
     await audit(
@@ -159,7 +159,3 @@ async def _audit_record(connection: Conn, claim: Claim, push: Push) -> None:
         after=after,
         why=push.reason.value if push.reason else "paid on the platform",
     )
-
-
-def _link_of(payment_id: PaymentId, context: InvoiceContext) -> Link:
-    return next(link for link in context.links if link.payment.id == payment_id)

@@ -24,7 +24,8 @@ WHERE partner_id = $1 AND kind = 'payment' AND subject = ANY ($2::text[]) AND st
 -- process is about to claim is skipped, and those behind it wait with it. `others` tells whether more may be due.
 UPDATE sync.push AS p
 SET fence = fence + 1, worked_at = $3, deadline_at = $4, updated_at = now()
-WHERE (partner_id, kind, subject, generation) = (
+FROM platform.payment AS y
+WHERE y.partner_id = p.partner_id AND y.payment_id = p.subject AND (p.partner_id, p.kind, p.subject, p.generation) = (
     SELECT c.partner_id, c.kind, c.subject, c.generation FROM sync.push c
     WHERE (SELECT sync.held($1, $5)) AND c.partner_id = $1 AND c.account_id = $2 AND c.kind = 'payment'
       AND c.state IN ('ready', 'sending', 'uncertain', 'waiting')
@@ -45,7 +46,7 @@ WHERE (partner_id, kind, subject, generation) = (
     LIMIT 1
     FOR UPDATE SKIP LOCKED
 )
-RETURNING p.*, EXISTS (
+RETURNING p.*, y.payment_id, y.ap_invoice_id, y.amount, y.currency, y.method, y.status, y.initiated_at, EXISTS (
     SELECT FROM sync.push o
     WHERE o.partner_id = $1 AND o.account_id = $2 AND o.kind = 'payment'
       AND o.state IN ('ready', 'sending', 'uncertain', 'waiting')
