@@ -45,8 +45,9 @@ class Limiter:
         try:
             while not waiter.granted.is_set():
                 wait = self._grant()
-                with anyio.move_on_after(wait):
-                    await waiter.granted.wait()
+                if not waiter.granted.is_set():
+                    with anyio.move_on_after(wait):
+                        await waiter.granted.wait()
         finally:
             self._forget(waiter)
 

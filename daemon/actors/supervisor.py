@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TypeVar, assert_never
 
 import anyio
+import anyio.lowlevel
 from anyio.abc import TaskGroup
 
 from daemon.actors.performer import Performer
@@ -197,6 +198,7 @@ class Supervisor:
         for effect in effects:
             if not isinstance(state, NotConnected) and not isinstance(effect, StoreCursor | MarkConnected | Park):
                 lanes.start_soon(self._perform, effect, state.connection)
+        await anyio.lowlevel.checkpoint()  # what was started goes before the next event: a payment, before its reread
 
     def _change(self, state: State) -> None:
         """Move to the next state: the one line where a supervisor's state changes."""
