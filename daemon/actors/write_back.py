@@ -16,7 +16,7 @@ from daemon.core.errors import (
 )
 from daemon.core.model import PushState
 from daemon.core.policy import PushPolicy
-from daemon.core.write_back import Failure, PushT
+from daemon.core.write_back import Failure, PushT, never_sent
 
 
 class Errand(Protocol[PushT]):
@@ -89,7 +89,7 @@ class WriteBack(Generic[PushT]):
             raise
         else:
             if ready:
-                await self._send()
+                await self._send(push)
 
     async def _is_ready(self, push: PushT) -> bool:
         if push.claimed_at is not None:
@@ -102,7 +102,7 @@ class WriteBack(Generic[PushT]):
         self._world.reached(CrashPoint.CHECKED if ready else CrashPoint.STORED)
         return ready
 
-    async def _send(self) -> None:
+    async def _send(self, claimed: PushT) -> None:
         """Fence, post once, and store whatever came of it."""
         errand = self._errand
         push = await errand.begin(self._world.clock.now() + 2 * self._policy.post_timeout)
@@ -115,8 +115,10 @@ class WriteBack(Generic[PushT]):
         except FreshBooksRefused as error:
             await self._record(errand.failed(push, Failure.REFUSED, error))
         except FreshBooksUnavailable as error:
-            unsent = error.unsent or error.throttled
-            await self._record(errand.failed(push, Failure.UNSENT if unsent else Failure.MAYBE_LANDED, error))
+            if error.unsent:
+                await self._record(errand.failed(never_sent(push, claimed), Failure.UNSENT, error))
+            else:
+                await self._record(errand.failed(push, Failure.MAYBE_LANDED, error))
         except FreshBooksAnswerInvalid as error:
             await self._record(errand.failed(push, Failure.MAYBE_LANDED, error))
         else:

@@ -6,9 +6,9 @@ from datetime import timedelta
 class FreshBooksUnavailable(Exception):
     """FreshBooks did not answer, or answered that it cannot now: try again later.
 
-    `retry_after` is what FreshBooks asked for. `unsent` is True only when it is provable that nothing of the request
-    left this machine (W4); a time-out, a torn answer or a 5xx is never that. `throttled` marks a 429: the request was
-    refused unread.
+    `retry_after` is what FreshBooks asked for. `unsent` is True only when it is provable that nothing was read of the
+    request: it never left this machine, or was answered by status 429 (W4); a time-out, a torn answer or a 5xx is never
+    that. `throttled` asks for fewer calls, in whatever answer that is said.
     """
 
     def __init__(

@@ -47,6 +47,11 @@ def failed(push: PushT, kind: Failure, now: datetime, policy: PushPolicy, detail
             assert_never(kind)
 
 
+def never_sent(sent: PushT, claimed: PushT) -> PushT:
+    """Give a push whose send provably never was what it was claimed with: what was not sent before needs no look-up."""
+    return replace(sent, claimed_at=claimed.claimed_at)
+
+
 def found_absent(push: PushT, now: datetime, policy: PushPolicy) -> PushT:
     """Count a look-up that found nothing: twice, a delay apart, prove absence, and it may be sent again (W4)."""
     checked = replace(push, checked_absent=push.checked_absent + 1)

@@ -101,8 +101,8 @@ class Weather:
                     FreshBooksUnavailable("no answer in time"),
                     FreshBooksUnavailable("502 on the way there"),
                     FreshBooksUnavailable("connection refused", unsent=True),
-                    FreshBooksUnavailable("429", throttled=True, retry_after=timedelta(seconds=5)),
-                    FreshBooksUnavailable("429", throttled=True),
+                    FreshBooksUnavailable("429", unsent=True, throttled=True, retry_after=timedelta(seconds=5)),
+                    FreshBooksUnavailable("429", unsent=True, throttled=True),
                     AuthorizationExpired("401"),
                 )
             )

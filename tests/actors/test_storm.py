@@ -27,7 +27,7 @@ class Storm:
     def before(self, _: Call) -> None:
         drawn, self._after = 1.0 if self.is_over else self._chance.random(), None
         if drawn < THROTTLED:
-            raise FreshBooksUnavailable("429", throttled=True)
+            raise FreshBooksUnavailable("429", unsent=True, throttled=True)
         if drawn < THROTTLED + FAILED / 2:
             raise FreshBooksUnavailable("503")
         if drawn < THROTTLED + FAILED:

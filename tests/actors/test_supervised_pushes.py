@@ -93,6 +93,7 @@ async def test_what_was_provably_unsent_is_sent_again_without_a_person() -> None
         invoice = stage.bill("80.00")
         stage.pay(invoice, "80.00")
         await stage.until(lambda: stage.fb_payments(invoice), timedelta(minutes=5))
+        assert not [call for call in stage.caller.asked if any(key == "search[clientid]" for key, _ in call.params)]
     assert len(stage.fb_payments(invoice)) == 1
 
 

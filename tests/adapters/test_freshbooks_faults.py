@@ -82,7 +82,7 @@ async def test_an_answer_that_is_an_error_is_named_by_whose_fault_it_is(
         with pytest.raises(kind) as caught:
             await account.list_page(INVOICES, 1, 100)
     assert type(caught.value) is kind
-    assert not getattr(caught.value, "unsent", False)
+    assert getattr(caught.value, "unsent", False) is (status == 429)
 
 
 async def test_a_refusal_tells_freshbooks_number_field_and_words() -> None:
@@ -128,6 +128,7 @@ async def test_a_429_says_how_long_to_wait(headers: dict[str, str], wait: timede
         with pytest.raises(FreshBooksUnavailable) as caught:
             await account.list_page(INVOICES, 1, 100)
     assert caught.value.throttled
+    assert caught.value.unsent
     assert caught.value.retry_after == wait
 
 
@@ -145,6 +146,7 @@ async def test_retry_after_beside_a_refusal_told_in_a_200_does_not_count() -> No
         with pytest.raises(FreshBooksUnavailable) as caught:
             await account.list_page(INVOICES, 1, 100)
     assert caught.value.throttled
+    assert not caught.value.unsent
     assert caught.value.retry_after is None
 
 

@@ -21,9 +21,10 @@ from tests.builders import (
     make_push,
     make_snapshot,
 )
-from tests.push_stage import PATIENCE, PushStage, push_stage
+from tests.push_stage import PATIENCE, STEP, PushStage, push_stage
 
-SLOW = {"kind": "latency", "seconds": 0.15}
+SLOW = {"kind": "latency", "seconds": 0.4}
+TOO_MANY = {"kind": "status", "status": 429}
 
 
 @pytest.fixture
@@ -83,6 +84,39 @@ async def test_a_payment_costs_a_first_post_three_calls_before_its_invoice_is_re
     before = stage.sandbox.log.counters()["requests"]
     await stage.push()
     assert stage.sandbox.log.counters()["requests"] - before == 3
+
+
+async def test_a_payment_refused_unread_is_sent_again_without_a_look_up(stage: PushStage) -> None:
+    bill = stage.bill(100)
+    await stage.read(bill)
+    await stage.pay(bill, 100)
+    before = stage.sandbox.log.counters()["requests"]
+    stage.fault(TOO_MANY, match={"method": "POST"})
+    await stage.push()
+    refused = await stage.latest()
+    assert (refused.state, refused.claimed_at, refused.attempts) == (PushState.READY, None, 0)
+    stage.fault({})
+    stage.clock.ahead += STEP
+    await stage.push()
+    assert (await stage.latest()).state is PushState.DONE
+    assert stage.sandbox.log.counters()["requests"] - before == 2 * 3
+    assert len(stage.records(bill)) == 1
+
+
+async def test_what_may_have_landed_before_is_looked_for_after_a_429_too(stage: PushStage) -> None:
+    bill = stage.bill(100)
+    await stage.read(bill)
+    await stage.pay(bill, 100)
+    stage.fault({"kind": "status", "status": 503}, match={"method": "POST"})
+    await stage.push()
+    lost = await stage.latest()
+    stage.fault(TOO_MANY, match={"method": "POST"})
+    for _ in range(3):
+        stage.clock.ahead += STEP
+        await stage.push()
+    refused = await stage.latest()
+    assert (lost.state, refused.state) == (PushState.UNCERTAIN, PushState.READY)
+    assert refused.claimed_at == lost.claimed_at is not None
 
 
 AMOUNTS = st.sampled_from([40, 60, 100])

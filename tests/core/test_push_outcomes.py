@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -27,6 +27,7 @@ from daemon.core.payment_rules import (
     lookup,
 )
 from daemon.core.policy import PushPolicy
+from daemon.core.write_back import never_sent
 from tests.builders import NOW, OTHER_INVOICE, make_fb_payment, make_our_fb_payment, make_payment, make_push, usd
 
 POLICY = PushPolicy()
@@ -228,6 +229,14 @@ def test_what_provably_was_not_sent_is_no_attempt() -> None:
     assert unsent.attempts == 0
     assert unsent.not_before == NOW + POLICY.lookup_again_after
     assert after_failure(replace(SENT, attempts=0), PAYMENT, Failure.UNSENT, NOW, POLICY).attempts == 0
+
+
+@pytest.mark.parametrize("before", [None, CLAIMED - timedelta(hours=1)], ids=["never sent", "sent before"])
+def test_a_send_that_never_was_leaves_nothing_to_be_looked_for_but_what_earlier_ones_left(
+    before: datetime | None,
+) -> None:
+    claimed = make_push(claimed_at=before)
+    assert never_sent(replace(SENT, claimed_at=before or CLAIMED), claimed) == replace(SENT, claimed_at=before)
 
 
 def test_a_refusal_needs_a_person_who_reads_freshbooks_own_words() -> None:

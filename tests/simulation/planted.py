@@ -32,7 +32,7 @@ def blind_retry(patch: pytest.MonkeyPatch) -> None:
         try:
             return await once(self, ask)
         except FreshBooksUnavailable as error:
-            if error.unsent or error.throttled:
+            if error.unsent:
                 raise
             return await once(self, ask)
 

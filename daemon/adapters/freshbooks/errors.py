@@ -44,8 +44,10 @@ def error_of(status: int, headers: Mapping[str, str], body: bytes) -> FreshBooks
     errno = complaint.errno if complaint else None
     said = complaint.message if complaint else "without a reason"
     if _TOO_MANY in (status, errno):
-        wait = _retry_after(headers) if status == _TOO_MANY else None
-        return FreshBooksUnavailable("FreshBooks says: too many calls", retry_after=wait, throttled=True)
+        # Said in the body of another answer, it may stand beside work that was done.
+        unread = status == _TOO_MANY
+        wait = _retry_after(headers) if unread else None
+        return FreshBooksUnavailable("FreshBooks says: too many calls", retry_after=wait, unsent=unread, throttled=True)
     if status >= _SERVER_ERROR or status in (_TIMEOUT, _TOO_EARLY):
         return FreshBooksUnavailable(f"FreshBooks answered {status}: {said}")
     if status == _UNAUTHORIZED or errno in (_UNAUTHORIZED, ERRNO_UNAUTHENTICATED):

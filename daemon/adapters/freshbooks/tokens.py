@@ -195,7 +195,7 @@ class TokenKeeper:
         except AuthorizationLost:
             return None
         except FreshBooksUnavailable as error:
-            proven = error.unsent or error.throttled or isinstance(error.__cause__, FreshBooksRefused)
+            proven = error.unsent or isinstance(error.__cause__, FreshBooksRefused)
             since = claim.unanswered_since if proven else claim.unanswered_since or claim.began_at
             await self._store.end_refresh(partner_id, generation, since)
             raise

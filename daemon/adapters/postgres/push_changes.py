@@ -45,6 +45,7 @@ async def store_push(connection: Conn, claim: Claim | EntryClaim, push: Push | E
         before.value if before else None,
         kind,
         entry.entry_id if entry else None,
+        push.claimed_at,
     )
     if stored is None:
         raise FenceLost(f"{kind} {subject} is no longer ours to record")

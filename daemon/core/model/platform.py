@@ -130,9 +130,9 @@ class Push:
     """The durable intent to record one payment in FreshBooks, one per (payment, generation) (W4).
 
     The payment's whole amount is posted; `recorded_amount` is what FreshBooks answered that it applied on the invoice,
-    which is less when it split an overpayment. `attempts` counts POSTs that may have reached FreshBooks;
-    `checked_absent` counts look-ups that proved absence since the last claim. `candidates` are the FreshBooks payments
-    that a person is asked about (W5).
+    which is less when it split an overpayment. `attempts` counts POSTs that may have reached FreshBooks, the first of
+    them claimed at `claimed_at`; `checked_absent` counts look-ups that proved absence since the last claim.
+    `candidates` are the FreshBooks payments that a person is asked about (W5).
     """
 
     payment_id: PaymentId

@@ -98,10 +98,11 @@ RETURNING *
 
 -- name: record
 -- $16 is the choice the claim was made with: a newer one by a person stands, and makes the push due.
--- A push that is done keeps the end of its claim: a snapshot begun later must show it.
+-- A push that is done keeps the end of its claim: a snapshot begun later must show it. One that was provably never sent
+-- is not one that was claimed for a send ($19).
 UPDATE sync.push
 SET state = CASE WHEN choice IS DISTINCT FROM $16 AND $5 = 'needs_person' THEN 'ready' ELSE $5 END,
-    attempts = $6,
+    attempts = $6, claimed_at = $19,
     not_before = CASE WHEN choice IS DISTINCT FROM $16 AND $5 IN ('needs_person', 'waiting') THEN sync.at_once()
                       ELSE $7::timestamptz END,
     deadline_at = CASE $5 WHEN 'done' THEN deadline_at WHEN 'sending' THEN $8::timestamptz END,
