@@ -18,6 +18,7 @@ from daemon.core.model import (
     FbCustomer,
     FbPayment,
     FbPaymentId,
+    InvoiceContext,
     InvoiceDecision,
     InvoiceId,
     LedgerAccount,
