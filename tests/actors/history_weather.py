@@ -17,6 +17,8 @@ from daemon.core.errors import (
 from tests.virtual_time import VirtualLoop
 
 CALLS_MAX = 20_000
+MEDDLED_CALLS = 1_500
+"""What is done between two calls makes more calls; after so many of them nobody comes between any more."""
 STORE_STEPS_MAX = 60_000
 SPINS_MAX = 400_000
 STORE_FAILS = frozenset(
@@ -93,7 +95,7 @@ class Weather:
         self.calls += 1
         if self.calls > CALLS_MAX:
             raise NeverRestsError(f"{CALLS_MAX} calls and no rest; the last one: {call.method} {call.path}")
-        if self.chance.random() < self.meddling:
+        if self.chance.random() < self.meddling and self.calls <= MEDDLED_CALLS:
             self.between()
         if self._breaks(call):
             raise self.chance.choice(
