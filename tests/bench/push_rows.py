@@ -12,7 +12,8 @@ from tests.polling import eventually
 from tests.system.books import Books, Partner, opened_books
 from tests.system.program import running
 
-UNPACED: Final = "[rate]\ncalls_per_window = 10000000\ncreates_per_window = 10000000\nburst = 1000000"
+RATE: Final = "calls_per_window = 10000000\ncreates_per_window = 10000000\nburst = 1000000"
+UNPACED: Final = f"[rate]\n{RATE}"
 _PAY: Final = (
     "INSERT INTO platform.payment (partner_id, payment_id, account_id, invoice_id, amount, currency, method, status, "
     "initiated_at) VALUES ($1, $2, $3, $4, 1, 'USD', 'card', 'processing', now())"
@@ -22,7 +23,7 @@ _PAY: Final = (
 async def push_latency(stand: Stand) -> list[Row]:
     """Pay one invoice after another, nothing else to be done: from the platform's INSERT to the POST at FreshBooks."""
     invoices = 20 * stand.scale.rings  # of which one in ten or so is still to be paid
-    async with scene(stand, invoices, "", "calls_per_window = 1_000_000", "--rate-calls", "0") as live:
+    async with scene(stand, invoices, "", RATE, "--rate-calls", "0", "--rate-creates", "0") as live:
         await eventually(lambda: is_read(live.books, live.partner), within_s=PATIENCE_S, every_s=0.2)
         found = [await _way(live, invoice) for invoice in await live.books.unpaid(live.partner, stand.scale.rings)]
     beyond = sorted(way.beyond_ms for way in found)
