@@ -17,6 +17,9 @@ from daemon.core.model import PartnerId
 _SQL = queries.load("leases")
 COMMAND_TIMEOUT_S: Final = 4.0
 """Less than a lease lives: a Postgres that does not answer is noticed while the lease is still trusted."""
+IDLE_S: Final = 1.0
+"""A process that is frozen within a transaction here holds up all others, who would wait for it until they are frozen
+themselves, or give up. Postgres ends it after so long."""
 
 
 class LeaseStore:
@@ -55,11 +58,13 @@ class LeaseStore:
         return members
 
     async def bury(self, ttl: timedelta) -> int:
-        """Remove the members that are gone, close what they have open, and tell how many there were."""
+        """Remove the members that are gone, close what they have open, and tell how many there were.
+
+        In one transaction: who is removed is never looked at again.
+        """
         async with self._transaction() as connection:
             gone = await connection.fetch(_SQL["bury"], self.member_id, ttl, self._alone)
-        if gone:
-            async with self._transaction() as connection:
+            if gone:
                 await connection.execute(_SQL["disconnect"], [application_of(row[0]) for row in gone])
         return len(gone)
 
@@ -115,7 +120,11 @@ class LeaseStore:
                 self._dsn,
                 timeout=COMMAND_TIMEOUT_S,
                 command_timeout=COMMAND_TIMEOUT_S,
-                server_settings={"application_name": f"{APPLICATION} leases", "timezone": "UTC"},
+                server_settings={
+                    "application_name": f"{APPLICATION} leases",
+                    "timezone": "UTC",
+                    "idle_in_transaction_session_timeout": f"{IDLE_S:.0f}s",
+                },
             )
             held = await self._connection.fetchval(_SQL["guard"], self.member_id)
         if not held:
