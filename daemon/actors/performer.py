@@ -1,6 +1,6 @@
 """Performs a lane's effects: finds the account, hands it to whoever does the work, gives back the event."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import assert_never
 
 from anyio.abc import TaskGroup
@@ -38,11 +38,24 @@ from daemon.core.errors import (
 from daemon.core.model import PartnerId
 from daemon.core.policy import Policy
 from daemon.core.rate_limit import Priority
-from daemon.core.state import Connection
+from daemon.core.state import Connection, Lane
 from daemon.core.verify import VerifyMode, next_verification, outcome_of, seed_of
 
 NIGHTLY = "nightly"
 """Who asked for a verification that nobody asked for."""
+
+LANE_OF: Mapping[type[LaneEffect], Lane] = {
+    RefreshToken: Lane.AUTH,
+    RevokeToken: Lane.AUTH,
+    CountPages: Lane.PULL,
+    PullPages: Lane.PULL,
+    RereadObjects: Lane.PULL,
+    ListAccounts: Lane.PULL,
+    EnsureCallbacks: Lane.PULL,
+    PushNext: Lane.PUSH,
+    VerifyBooks: Lane.VERIFY,
+}
+"""In which lane each effect is performed: one at a time in each."""
 
 
 class Performer:

@@ -11,7 +11,7 @@ import anyio
 import anyio.lowlevel
 from anyio.abc import TaskGroup
 
-from daemon.actors.performer import Performer
+from daemon.actors.performer import LANE_OF, Performer
 from daemon.actors.pulse import Pulse
 from daemon.actors.world import World
 from daemon.core import events
@@ -19,19 +19,12 @@ from daemon.core.backfill import Cursor
 from daemon.core.backoff import backoff_delay
 from daemon.core.effects import (
     CountPages,
-    EnsureCallbacks,
     LaneEffect,
-    ListAccounts,
     MarkConnected,
     Park,
     PullPages,
-    PushNext,
-    RefreshToken,
-    RereadObjects,
-    RevokeToken,
     StoreCursor,
     StoreEffect,
-    VerifyBooks,
 )
 from daemon.core.errors import (
     AuthorizationExpired,
@@ -211,7 +204,7 @@ class Supervisor:
 
     async def _perform(self, effect: LaneEffect, connection: Connection) -> None:
         """Perform one lane effect and turn whatever comes of it into an event."""
-        lane = _LANE_OF[type(effect)]
+        lane = LANE_OF[type(effect)]
         began = self._world.clock.monotonic()
         with self._world.telemetry.about(partner=self.partner_id):
             event = await self._answer(effect, lane, connection)
@@ -287,16 +280,3 @@ class Supervisor:
 async def _store_cursor(world: World, scope: Scope, cursor: Cursor, kept: timedelta) -> None:
     await world.store.save_cursor(scope, cursor)
     await world.store.finish_run(scope, cursor.feed, cursor, "complete", kept=kept)
-
-
-_LANE_OF: dict[type[LaneEffect], Lane] = {
-    RefreshToken: Lane.AUTH,
-    RevokeToken: Lane.AUTH,
-    CountPages: Lane.PULL,
-    PullPages: Lane.PULL,
-    RereadObjects: Lane.PULL,
-    ListAccounts: Lane.PULL,
-    EnsureCallbacks: Lane.PULL,
-    PushNext: Lane.PUSH,
-    VerifyBooks: Lane.VERIFY,
-}
