@@ -18,7 +18,7 @@ import asyncpg
 from tests.polling import eventually
 from tests.system.books import opened_books
 from tests.system.chaos_main import played
-from tests.system.chaos_push import CLOCK, Storm, Verdict
+from tests.system.chaos_push import CLOCK, LOST, SLOW, Storm, Verdict
 from tests.system.program import Program, running
 
 DAEMONS: Final = 3
@@ -51,19 +51,14 @@ creates_per_window = 1000000
 burst = 1000
 """
 FAULTS: Final[list[dict[str, Any]]] = [
-    {
-        "id": "lost",
-        "match": {"method": "POST", "path": "payments/payments"},
-        "probability": 0.07,
-        "action": {"kind": "timeout_after_commit"},
-    },
+    LOST,
     {
         "id": "lost-503",
         "match": {"method": "POST", "path": "payments/payments"},
         "probability": 0.015,
         "action": {"kind": "status", "status": 503, "after_commit": True},
     },
-    {"id": "slow", "probability": 0.05, "action": {"kind": "latency", "seconds": 0.3, "distribution": "exponential"}},
+    SLOW,
     {"id": "429", "probability": 0.01, "action": {"kind": "status", "status": 429}},
     {"id": "503", "probability": 0.01, "action": {"kind": "status", "status": 503}},
 ]

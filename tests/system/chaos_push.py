@@ -51,14 +51,20 @@ creates_per_window = 1000000
 burst = 1000
 """
 """The protocol is untouched: only its waits are short, as FreshBooks here is near, and attempts are many."""
+LOST: Final[dict[str, Any]] = {
+    "id": "lost",
+    "match": {"method": "POST", "path": "payments/payments"},
+    "probability": 0.07,
+    "action": {"kind": "timeout_after_commit"},
+}
+SLOW: Final[dict[str, Any]] = {
+    "id": "slow",
+    "probability": 0.05,
+    "action": {"kind": "latency", "seconds": 0.3, "distribution": "exponential"},
+}
 FAULTS: Final[list[dict[str, Any]]] = [
-    {
-        "id": "lost",
-        "match": {"method": "POST", "path": "payments/payments"},
-        "probability": 0.07,
-        "action": {"kind": "timeout_after_commit"},
-    },
-    {"id": "slow", "probability": 0.05, "action": {"kind": "latency", "seconds": 0.3, "distribution": "exponential"}},
+    LOST,
+    SLOW,
     {"id": "429", "probability": 0.055, "action": {"kind": "status", "status": 429}},
     {"id": "503", "probability": 0.04, "action": {"kind": "status", "status": 503}},
     {"id": "lost-503", "probability": 0.015, "action": {"kind": "status", "status": 503, "after_commit": True}},
