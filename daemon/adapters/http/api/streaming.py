@@ -60,10 +60,10 @@ async def _forward(
     desk = request.app[API].desk
     while not watch.closed and response.is_connected() and request.transport is not None:
         try:
+            topics = watch.take()  # first: what comes while the events are read must be looked for again at once
             for row in await desk.events(caller.partner_id, last):
                 last = row.event_id
                 await response.send(Event.of(row).model_dump_json(), id=str(last), event=row.kind)
-            topics = watch.take()
             if topics:
                 await response.send(json.dumps({"topics": topics}), event=CHANGED)
         except (ConnectionResetError, TimeoutError):
