@@ -89,7 +89,7 @@ class Membership:
         self._policy = policy or LeasePolicy()
         self._epochs: dict[PartnerId, int] = {}
         self._going: set[PartnerId] = set()
-        self._strays: set[PartnerId] = set()
+        self._working: AbstractSet[PartnerId] = frozenset()
         self._ended: set[PartnerId] = set()
         self._members: int | None = None
         self._resigning = False
@@ -131,7 +131,6 @@ class Membership:
 
     def ended(self, partner_id: PartnerId) -> None:
         """Hear that nothing works for this partner any more: its lease can go, or be taken again."""
-        self._strays.discard(partner_id)
         if partner_id in self._epochs:
             self._ended.add(partner_id)
         self.hurry()
@@ -140,7 +139,6 @@ class Membership:
         """Hear that a write was refused: someone else works for the partner."""
         if self._epochs.pop(partner_id, None) is not None:
             self._going.discard(partner_id)
-            self._strays.add(partner_id)
             self._telemetry.leases_lost(1, "a write was refused")
             self._news.set()
 
@@ -156,8 +154,12 @@ class Membership:
 
     # ---- the lifetime ------------------------------------------------------------------------------------------------
 
-    async def start(self) -> None:
-        """Join, and take the first lot of partners. Raises StoreUnavailable."""
+    async def start(self, working: AbstractSet[PartnerId]) -> None:
+        """Join, and take the first lot of partners. Raises StoreUnavailable.
+
+        `working` is a view: who is in it is not taken anew, and who is not in it can be given back at once.
+        """
+        self._working = working
         began = self._clock.monotonic()
         await self._leases.join(self._policy.ttl)
         self._trusted_until = trusted_until(began, self._policy)
@@ -210,15 +212,15 @@ class Membership:
     def _lose_all(self) -> None:
         """The others have buried this process: all it held is theirs."""
         self._telemetry.leases_lost(len(self._epochs), "not renewed in time")
-        self._strays |= self._epochs.keys() - self._ended
         self._epochs.clear()
         self._going.clear()
         self._ended.clear()
         self._news.set()
 
     async def _give_back(self) -> None:
-        if self._ended:
-            ended = frozenset(self._ended)
+        # Whoever is given back before anything began to work for it has nothing to wait for.
+        ended = frozenset(self._ended | (self._going - self._working))
+        if ended:
             await self._leases.release(ended)
             self._ended -= ended
             self._going -= ended
@@ -243,7 +245,7 @@ class Membership:
         if room <= 0:
             return False
         # Held and not known here is what was taken by a call whose answer was lost.
-        taken = await self._leases.acquire(room, self._strays | self._epochs.keys())
+        taken = await self._leases.acquire(room, self._working | self._epochs.keys())
         self._epochs.update({lease.partner_id: lease.epoch for lease in taken})
         if taken:
             self._telemetry.leases_taken(len(taken), sum(lease.taken_over for lease in taken))

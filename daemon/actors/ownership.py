@@ -17,8 +17,11 @@ LOOK_INTERVAL = timedelta(minutes=1)
 class Ownership(Protocol):
     """The root supervisor's view: whom to work for."""
 
-    async def start(self) -> None:
-        """Begin, with the first partners. Raises StoreUnavailable."""
+    async def start(self, working: AbstractSet[PartnerId]) -> None:
+        """Begin, with the first partners; `working` names, now and later, whom something works for.
+
+        Raises StoreUnavailable.
+        """
         ...
 
     async def run(self) -> None:
@@ -69,9 +72,10 @@ class SoleOwner:
         self._bell = anyio.Event()
         self._news = anyio.Event()
 
-    async def start(self) -> None:
+    async def start(self, working: AbstractSet[PartnerId]) -> None:
         """Look for the partners. Raises StoreUnavailable."""
-        self._partners |= frozenset(await self._store.partners())
+        del working
+        await self._look()
 
     async def run(self) -> None:
         """Look again every minute, and when asked to hurry."""
@@ -80,7 +84,7 @@ class SoleOwner:
                 await self._bell.wait()
             self._bell = anyio.Event()
             try:
-                await self.start()
+                await self._look()
             except StoreUnavailable as error:
                 retry_s = LOOK_INTERVAL.total_seconds()
                 self._telemetry.call_failed(PartnerId("*"), "reconcile", str(error), 1, retry_s)
@@ -112,3 +116,6 @@ class SoleOwner:
 
     def resign(self) -> None:
         """Nobody else could take them."""
+
+    async def _look(self) -> None:
+        self._partners |= frozenset(await self._store.partners())

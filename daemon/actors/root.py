@@ -63,7 +63,7 @@ class RootSupervisor:
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Start a child for each partner that is ours, report ready, then follow wakes and ownership until drained."""
         try:
-            await self._ownership.start()
+            await self._ownership.start(self._children.keys())
             async with anyio.create_task_group() as keeper:
                 keeper.start_soon(self._ownership.run)
                 await self._run_children(task_status)

@@ -8,10 +8,11 @@ import anyio
 import pytest
 
 from daemon.actors.membership import Membership
+from daemon.actors.root import RootSupervisor
 from daemon.core.errors import LeaseLost, StoreUnavailable
 from daemon.core.leases import LeasePolicy
 from daemon.core.model import PartnerId
-from tests.actors.stage import Notes
+from tests.actors.stage import ActorStage, Notes
 from tests.memory_leases import LeaseTable, MemoryLeases
 from tests.virtual_time import VirtualClock
 
@@ -36,20 +37,20 @@ class Fleet:
         leases = MemoryLeases(self.table, name)
         membership = Membership(leases, self.clock, self.notes)
         async with anyio.create_task_group() as group:
-            await membership.start()
+            working: set[PartnerId] = set()
+            await membership.start(working)
             group.start_soon(membership.run)
-            group.start_soon(self._obey, membership)
+            group.start_soon(self._obey, membership, working)
             yield membership, leases
             group.cancel_scope.cancel()
 
-    async def _obey(self, membership: Membership) -> None:
+    async def _obey(self, membership: Membership, working: set[PartnerId]) -> None:
         """End what is given back or lost at once, as a root with idle supervisors does."""
-        running: set[PartnerId] = set()
         while True:
-            wanted = set(membership.wanted())
-            for partner_id in running - wanted:
+            for partner_id in working - membership.wanted():
+                working.discard(partner_id)
                 membership.ended(partner_id)
-            running = wanted
+            working |= membership.wanted()
             await membership.changed()
 
 
@@ -166,13 +167,16 @@ async def test_a_partner_is_not_taken_again_before_its_former_work_has_ended() -
     fleet = fleet_of(1)
     leases = MemoryLeases(fleet.table, "a")
     membership = Membership(leases, fleet.clock, fleet.notes)
+    working: set[PartnerId] = set()
     async with anyio.create_task_group() as group:
-        await membership.start()
+        await membership.start(working)
+        working.add(ACME)
         group.start_soon(membership.run)
         membership.lost(ACME)
         fleet.table.holder[ACME] = ""
         await anyio.sleep(60)
         assert not membership.wanted()
+        working.clear()
         membership.ended(ACME)
         await anyio.sleep(2)
         assert membership.epoch(ACME) == 2
@@ -183,13 +187,17 @@ async def test_who_was_given_back_while_the_process_was_frozen_can_be_taken_agai
     fleet = fleet_of(2)
     leases = MemoryLeases(fleet.table, "a")
     membership = Membership(leases, fleet.clock, fleet.notes)
+    working: set[PartnerId] = set()
     async with anyio.create_task_group() as group:
-        await membership.start()
+        await membership.start(working)
+        working.add(PartnerId("pt_001"))
         group.start_soon(membership.run)
         await anyio.sleep(2)
         membership.ended(ACME)  # its supervisor is gone; the beat that gives the lease back finds the process buried
         del fleet.table.members["a"]
         await anyio.sleep(0.5)
+        assert membership.held() == {ACME}
+        working.clear()
         membership.ended(PartnerId("pt_001"))
         await anyio.sleep(30)
         assert membership.wanted() == {ACME, "pt_001"}
@@ -208,3 +216,50 @@ async def test_what_was_taken_by_a_call_whose_answer_was_lost_is_taken_again() -
         assert "pt_003" not in membership.held()
         await anyio.sleep(30)
         assert membership.epoch(PartnerId("pt_003")) == 2
+
+
+# ---- a root that has begun to work for nobody yet --------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def slow_to_listen(
+    stage: ActorStage, partners: int
+) -> AsyncIterator[tuple[RootSupervisor, Membership, LeaseTable]]:
+    """A root that holds its leases for five seconds before it starts the first child."""
+    for number in range(partners):
+        stage.connect(number)
+    table = LeaseTable(stage.clock.monotonic, lambda: stage.store.connections)
+    membership = Membership(MemoryLeases(table, "a"), stage.clock, stage.notes)
+    root = RootSupervisor(stage.world, stage.policy, membership)
+    wakes = stage.store.wakes
+
+    @asynccontextmanager
+    async def late() -> AsyncIterator[AsyncIterator[tuple[PartnerId, str]]]:
+        await anyio.sleep(5)
+        async with wakes() as heard:
+            yield heard
+
+    stage.store.wakes = late  # type: ignore[method-assign]
+    async with anyio.create_task_group() as group:
+        group.start_soon(root.run)
+        await anyio.sleep(1)
+        assert len(membership.wanted()) == partners
+        assert not root.count()
+        yield root, membership, table
+        root.drain()
+
+
+async def test_who_was_lost_before_anything_worked_for_them_are_taken_again() -> None:
+    async with slow_to_listen(ActorStage(0, 0), 2) as (root, _, table):
+        del table.members["a"]
+        await anyio.sleep(30)
+        assert root.count() == 2
+
+
+async def test_who_is_beyond_a_fair_share_before_anything_worked_for_them_is_given_back() -> None:
+    async with slow_to_listen(ActorStage(0, 0), 2) as (root, membership, table):
+        other = MemoryLeases(table, "b")
+        await other.join(60 * LeasePolicy().ttl)
+        await anyio.sleep(30)
+        assert len(membership.held()) == root.count() == 1
+        assert len(await other.acquire(2, ())) == 1

@@ -270,22 +270,22 @@ async def process(database: str, name: str) -> AsyncIterator[tuple[Membership, L
     store = LeaseStore(database, name)
     membership = Membership(store, SystemClock(), Notes(), BRIEF)
     async with anyio.create_task_group() as group:
-        await membership.start()
+        working: set[PartnerId] = set()
+        await membership.start(working)
         group.start_soon(membership.run)
-        group.start_soon(obey, membership)
+        group.start_soon(obey, membership, working)
         yield membership, store
         group.cancel_scope.cancel()
     store.close()
     await let_go()
 
 
-async def obey(membership: Membership) -> None:
-    running: set[PartnerId] = set()
+async def obey(membership: Membership, working: set[PartnerId]) -> None:
     while True:
-        wanted = set(membership.wanted())
-        for partner_id in running - wanted:
+        for partner_id in working - membership.wanted():
+            working.discard(partner_id)
             membership.ended(partner_id)
-        running = wanted
+        working |= membership.wanted()
         await membership.changed()
 
 
