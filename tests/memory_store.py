@@ -18,10 +18,10 @@ from daemon.core.model import (
     FbCustomer,
     FbPayment,
     FbPaymentId,
-    InvoiceContext,
     InvoiceDecision,
     InvoiceId,
     LedgerAccount,
+    Link,
     PartnerId,
     Payment,
     PaymentId,
@@ -200,12 +200,20 @@ class MemoryStore(MemoryConnections, MemoryEntries):
             taken = replace(push, fence=push.fence + 1, deadline_at=deadline_at)
             books.pushes[push.payment_id, push.generation] = taken
             books.claims[push.payment_id] = deadline_at
-            return Claim(scope=scope, payment=payment, push=taken, fence=taken.fence, invoice_id=payment.invoice_id)
+            known = books.invoices.get(payment.invoice_id)
+            return Claim(
+                scope=scope,
+                payment=payment,
+                push=taken,
+                fence=taken.fence,
+                invoice_id=payment.invoice_id,
+                customer_id=known.terms.customer_id if known else None,
+            )
         return None
 
-    async def context(self, claim: Claim) -> InvoiceContext:
-        self.fail("context")
-        return self.books[claim.scope.partner_id].context(claim.invoice_id)
+    async def links(self, claim: Claim) -> tuple[Link, ...]:
+        self.fail("links")
+        return self.books[claim.scope.partner_id].context(claim.invoice_id).links
 
     async def next_push_at(self, scope: Scope, now: datetime) -> datetime | None:
         books = self.books[scope.partner_id]

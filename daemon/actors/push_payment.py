@@ -13,7 +13,7 @@ from daemon.actors.world import World
 from daemon.core.errors import FreshBooksNotFound
 from daemon.core.exchange import Claim, DecideInvoice, PaymentDraft
 from daemon.core.invoice_rules import decide_snapshot, decide_without_read
-from daemon.core.model import CustomerId, FbPayment, InvoiceContext, Push, PushState, Snapshot
+from daemon.core.model import CustomerId, FbPayment, Push, PushState, Snapshot
 from daemon.core.payment_rules import (
     Absent,
     Failure,
@@ -92,9 +92,8 @@ class PaymentErrand:
         return await self._line(Priority.PUSH, lambda fb: fb.payments_of_customer(customer_id, since, deleted=deleted))
 
     async def _customer(self) -> CustomerId:
-        known = (await self._context()).invoice
-        if known is not None:
-            return known.terms.customer_id
+        if self._claim.customer_id is not None:
+            return self._claim.customer_id
         invoice, _ = await self._line(Priority.PUSH, lambda fb: fb.invoice(self._claim.invoice_id))
         return invoice.customer_id
 
@@ -114,14 +113,11 @@ class PaymentErrand:
         return False
 
     async def _judge(self, push: Push, *, deleted: bool) -> tuple[Snapshot, GuardVerdict]:
-        snapshot, context = await at_once(
+        snapshot, links = await at_once(
             lambda: read_snapshot(self._world, self._line, self._claim.invoice_id, Priority.PUSH, deleted=deleted),
-            self._context,
+            lambda: self._world.store.links(self._claim),
         )
-        return snapshot, guard(self._payment, push, snapshot, context, self._policy)
-
-    async def _context(self) -> InvoiceContext:
-        return await self._world.store.context(self._claim)
+        return snapshot, guard(self._payment, push, snapshot, links, self._policy)
 
     async def begin(self, deadline_at: datetime) -> Push:
         """Commit that it is about to be sent."""

@@ -16,11 +16,11 @@ from daemon.core.model import (
     FbCustomer,
     FbPayment,
     FbPaymentId,
-    InvoiceContext,
     InvoiceDecision,
     InvoiceId,
     Issue,
     LedgerAccount,
+    Link,
     PartnerId,
     PaymentId,
     Push,
@@ -108,8 +108,8 @@ class PushStore(Protocol):
         """
         ...
 
-    async def context(self, claim: Claim) -> InvoiceContext:
-        """Load all that decisions about the invoice of a claim need."""
+    async def links(self, claim: Claim) -> tuple[Link, ...]:
+        """Load the platform's payments on the invoice of a claim, with their pushes."""
         ...
 
     async def next_push_at(self, scope: Scope, now: datetime) -> datetime | None:

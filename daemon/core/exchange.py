@@ -8,7 +8,17 @@ from decimal import Decimal
 from daemon.core.book_accounts import BookAccounts
 from daemon.core.deposit_rules import Payout
 from daemon.core.journal import EntryPush
-from daemon.core.model import InvoiceContext, InvoiceDecision, InvoiceId, Payment, Push, Reading, Resource, Scope
+from daemon.core.model import (
+    CustomerId,
+    InvoiceContext,
+    InvoiceDecision,
+    InvoiceId,
+    Payment,
+    Push,
+    Reading,
+    Resource,
+    Scope,
+)
 from daemon.core.model.quick import quick
 from daemon.core.move_rules import Move
 
@@ -100,8 +110,8 @@ class Reread:
 class Claim:
     """A push that is ours to work on until its deadline.
 
-    `fence` must be given back with every write about it. `payment` is what it records on the invoice `invoice_id`.
-    `others` tells whether more payments may be due.
+    `fence` must be given back with every write about it. `payment` is what it records on the invoice `invoice_id` of
+    customer `customer_id`, None before that invoice was read. `others` tells whether more payments may be due.
     """
 
     scope: Scope
@@ -109,6 +119,7 @@ class Claim:
     push: Push
     fence: int
     invoice_id: InvoiceId
+    customer_id: CustomerId | None = None
     others: bool = True
 
 

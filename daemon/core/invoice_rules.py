@@ -80,7 +80,7 @@ def decide_snapshot(
         candidate = replace(candidate, frozen_other=other_money(candidate, shares_of(context.links, rows, read.id)))
     if candidate.is_frozen and context.takes_deletions:
         candidate = _reopened(candidate, snapshot, rows, shares_of(context.links, rows, read.id))
-    woken = may_go_now(snapshot, context, policy)
+    woken = may_go_now(snapshot, context.links, policy)
     seen = Seen(rows=rows, before=context.applied, records=snapshot.payments)
     decision = _decide(candidate, read, seen, _awake(context, woken))
     return replace(decision, woken=woken, related=_related(read.id, rows, context))

@@ -13,7 +13,6 @@ from daemon.core.model import (
     Choice,
     FbPayment,
     FbPaymentId,
-    InvoiceContext,
     Link,
     Payment,
     PaymentId,
@@ -72,15 +71,13 @@ class Cancel:
 GuardVerdict = Post | Wait | Stop | Adopt | Cancel
 
 
-def guard(
-    payment: Payment, push: Push, snapshot: Snapshot, context: InvoiceContext, policy: PushPolicy
-) -> GuardVerdict:
+def guard(payment: Payment, push: Push, snapshot: Snapshot, links: Sequence[Link], policy: PushPolicy) -> GuardVerdict:
     """Decide, on a snapshot read just now, whether a payment may be posted (W5).
 
-    `context` holds every platform payment on this invoice. What already stands is adopted before anything else is
+    `links` are all platform payments on this invoice. What already stands is adopted before anything else is
     asked, so that a payment which failed meanwhile is known to need a revert.
     """
-    adopted = _standing(payment, push, snapshot, context)
+    adopted = _standing(payment, push, snapshot, links)
     if adopted is not None:
         return adopted
     if payment.status in LOST_MONEY:
@@ -91,18 +88,18 @@ def guard(
         return Cancel(reason=Reason.MADE_ON_PLATFORM)
     if push.choice is Choice.REFUND_IN_AP:
         return Wait(reason=Reason.UNTIL_REFUNDED)
-    return _refusal(payment, push, snapshot, context, policy) or _room(payment, push, snapshot, context)
+    return _refusal(payment, push, snapshot, links, policy) or _room(payment, push, snapshot, links)
 
 
-def may_go_now(snapshot: Snapshot, context: InvoiceContext, policy: PushPolicy) -> tuple[PaymentId, ...]:
+def may_go_now(snapshot: Snapshot, links: Sequence[Link], policy: PushPolicy) -> tuple[PaymentId, ...]:
     """List the payments that wait, or stopped, for something which this snapshot shows to be gone."""
     return tuple(
         link.payment.id
-        for link in context.links
+        for link in links
         if link.push is not None
         and link.push.state in _HELD_BACK
         and link.payment.invoice_id == snapshot.invoice.id
-        and _is_freed(link.push, guard(link.payment, link.push, snapshot, context, policy))
+        and _is_freed(link.push, guard(link.payment, link.push, snapshot, links, policy))
     )
 
 
@@ -126,23 +123,23 @@ def _is_freed(push: Push, verdict: GuardVerdict) -> bool:
     return isinstance(verdict, Adopt) or (push.reason in _STOPPED_BY_INVOICE and isinstance(verdict, Post))
 
 
-def _standing(payment: Payment, push: Push, snapshot: Snapshot, context: InvoiceContext) -> Adopt | None:
+def _standing(payment: Payment, push: Push, snapshot: Snapshot, links: Sequence[Link]) -> Adopt | None:
     """Find the record that this payment has already: the one a person named, else one with its marker."""
-    free = [fb for fb in snapshot.payments if not fb.from_credit and is_free(fb.id, push, context.links)]
+    free = [fb for fb in snapshot.payments if not fb.from_credit and is_free(fb.id, push, links)]
     if push.choice in NAMES_A_RECORD:
         named = next((fb for fb in free if fb.id == push.fb_payment_id and fb in snapshot.live_payments), None)
         fits = named is not None and (push.choice is not Choice.STAND_IN or named.amount == payment.amount)
         if named is None or not fits or named.currency != payment.currency:
             return None
         return Adopt(fb_payment_id=named.id, amount=min(named.amount, payment.amount))
-    rows = attribute(snapshot.payments, context.links, snapshot.invoice.id)
+    rows = attribute(snapshot.payments, links, snapshot.invoice.id)
     live = {row.fb_payment_id for row in rows if row.payment_id == payment.id and row.is_live}
     mine = [fb for fb in free if fb.id in live or (payment.id, push.generation) in markers_in(fb.note)]
     # One of this very generation that is deleted by now was posted all the same: what then is a person's choice (P8).
     best = min(mine, key=lambda fb: (fb.id not in live, fb.id), default=None)
     if best is None:
         return None
-    pushes = [earlier for link in context.links if link.payment.id == payment.id for earlier in link.pushes]
+    pushes = [earlier for link in links if link.payment.id == payment.id for earlier in link.pushes]
     return Adopt(fb_payment_id=best.id, amount=recorded_amount(best, payment, pushes))
 
 
@@ -157,7 +154,7 @@ def is_free(fb_payment_id: FbPaymentId, push: Push, links: Sequence[Link]) -> bo
 
 
 def _refusal(
-    payment: Payment, push: Push, snapshot: Snapshot, context: InvoiceContext, policy: PushPolicy
+    payment: Payment, push: Push, snapshot: Snapshot, links: Sequence[Link], policy: PushPolicy
 ) -> Stop | None:
     """Find what stops the POST whatever the balance; only a draft, and a look-alike, can be overridden."""
     invoice = snapshot.invoice
@@ -169,17 +166,17 @@ def _refusal(
         return Stop(reason=Reason.NAMED_PAYMENT_GONE)
     if push.choice is Choice.POST_ANYWAY:
         return None
-    candidates = tuple(_look_alikes(payment, snapshot, context, policy)) if push.choice is not Choice.NOT_THIS else ()
+    candidates = tuple(_look_alikes(payment, snapshot, links, policy)) if push.choice is not Choice.NOT_THIS else ()
     if candidates:
         return Stop(reason=Reason.IS_THIS_IT, detail=describe(candidates), candidates=candidates)
     return Stop(reason=Reason.INVOICE_DRAFT) if invoice.is_draft else None
 
 
 def _look_alikes(
-    payment: Payment, snapshot: Snapshot, context: InvoiceContext, policy: PushPolicy
+    payment: Payment, snapshot: Snapshot, links: Sequence[Link], policy: PushPolicy
 ) -> Iterator[FbPayment]:
     """Find unmarked FreshBooks payments of the same amount and a near date, entered after the customer paid (W5)."""
-    taken = owners_by_id(context.links)
+    taken = owners_by_id(links)
     for fb in snapshot.live_payments:
         same = fb.amount == payment.amount and fb.currency == payment.currency
         unknown = not fb.from_credit and fb.id not in taken and not markers_in(fb.note)
@@ -188,10 +185,10 @@ def _look_alikes(
             yield fb
 
 
-def _room(payment: Payment, push: Push, snapshot: Snapshot, context: InvoiceContext) -> GuardVerdict:
+def _room(payment: Payment, push: Push, snapshot: Snapshot, links: Sequence[Link]) -> GuardVerdict:
     """Compare the payment with what is outstanding, and with what will be once others are recorded or reverted."""
     outstanding = snapshot.invoice.outstanding
-    others = [share for share in _shares(snapshot, context) if share.link.payment.id != payment.id]
+    others = [share for share in _shares(snapshot, links) if share.link.payment.id != payment.id]
     coming = sum((share.link.payment.amount for share in others if _may_land(share)), ZERO)
     if outstanding - coming >= payment.amount:
         return Post(amount=payment.amount)
@@ -207,9 +204,9 @@ def _room(payment: Payment, push: Push, snapshot: Snapshot, context: InvoiceCont
     return Stop(reason=Reason.LESS_OUTSTANDING if outstanding > ZERO else Reason.ALREADY_PAID, detail=have)
 
 
-def _shares(snapshot: Snapshot, context: InvoiceContext) -> Sequence[Share]:
-    rows = attribute(snapshot.payments, context.links, snapshot.invoice.id)
-    return shares_of(context.links, rows, snapshot.invoice.id)
+def _shares(snapshot: Snapshot, links: Sequence[Link]) -> Sequence[Share]:
+    rows = attribute(snapshot.payments, links, snapshot.invoice.id)
+    return shares_of(links, rows, snapshot.invoice.id)
 
 
 def _may_land(share: Share) -> bool:

@@ -243,7 +243,7 @@ async def test_a_page_under_a_past_epoch_is_refused_before_anything_is_merged(bo
 
 def test_no_write_of_the_supervisors_store_is_left_out() -> None:
     reads = {
-        "book_accounts", "connection", "context", "due_rereads", "fingerprints", "next_push_at", "next_reread_at",
+        "book_accounts", "connection", "due_rereads", "fingerprints", "links", "next_push_at", "next_reread_at",
         "page_transaction", "partners", "to_take_back", "wakes",
     }  # fmt: skip
     by_claim = {"begin_entry", "record_entry"}  # as begin_send and record

@@ -12,10 +12,8 @@ from daemon.core.model import PushState, VisState
 from daemon.core.payment_rules import guard
 from daemon.core.policy import PushPolicy
 from tests.builders import (
-    make_context,
     make_fb_invoice,
     make_fb_payment,
-    make_invoice,
     make_link,
     make_payment,
     make_push,
@@ -141,9 +139,8 @@ def test_what_was_never_sent_is_judged_the_same_with_and_without_deleted_payment
         make_fb_payment(601 + n, amount, note=note, vis_state=VisState.DELETED)
         for n, (amount, note) in enumerate(deleted)
     ]
-    context = make_context(make_invoice(), links)
     verdicts = [
-        guard(payment, make_push(), make_snapshot(make_fb_invoice(200), payments), context, PushPolicy())
+        guard(payment, make_push(), make_snapshot(make_fb_invoice(200), payments), links, PushPolicy())
         for payments in (shown, [*shown, *gone])
     ]
     assert verdicts[0] == verdicts[1]

@@ -39,8 +39,8 @@ def judge(
     payment = payment or make_payment()
     push = push or make_push(payment.id)
     snapshot = make_snapshot(make_fb_invoice(**invoice), seen)
-    context = make_context(None, [Link(payment=payment, pushes=(push,)), *others])
-    return guard(payment, push, snapshot, context, PushPolicy())
+    links = (Link(payment=payment, pushes=(push,)), *others)
+    return guard(payment, push, snapshot, links, PushPolicy())
 
 
 def stopped(verdict: GuardVerdict) -> Reason | None:

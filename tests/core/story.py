@@ -110,7 +110,7 @@ class Story:
                 self._record(after_lookup(push, payment, verdict, now, _POLICY))
                 return
         snapshot = self.books.snapshot()
-        judged = guard(payment, push, snapshot, self.context(), _POLICY)
+        judged = guard(payment, push, snapshot, self.context().links, _POLICY)
         if isinstance(judged, Post):
             self._post(push, payment, answer)
         else:

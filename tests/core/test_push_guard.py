@@ -20,7 +20,6 @@ from daemon.core.payment_rules import Adopt, Cancel, GuardVerdict, Post, Stop, W
 from daemon.core.policy import PushPolicy
 from tests.builders import (
     NOW,
-    make_context,
     make_done,
     make_fb_payment,
     make_link,
@@ -162,27 +161,27 @@ def test_the_live_one_of_two_records_is_adopted() -> None:
 def test_a_record_of_an_older_generation_is_adopted_only_while_it_is_live() -> None:
     payment, first = make_payment(), make_done(fb_id=700, reason=Reason.CHARGEBACK_REVERTED)
     again = make_push(generation=2)
-    context = make_context(None, [Link(payment=payment, pushes=(first, again))])
+    links = [Link(payment=payment, pushes=(first, again))]
     live = make_snapshot(payments=[make_our_fb_payment(700)])
-    assert guard(payment, again, live, context, POLICY) == Adopt(fb_payment_id=FbPaymentId(700), amount=usd(100))
+    assert guard(payment, again, live, links, POLICY) == Adopt(fb_payment_id=FbPaymentId(700), amount=usd(100))
     gone = make_snapshot(payments=[make_our_fb_payment(700, vis_state=VisState.DELETED)])
-    assert guard(payment, again, gone, context, POLICY) == Post(amount=usd(100))
+    assert guard(payment, again, gone, links, POLICY) == Post(amount=usd(100))
 
 
 def test_a_record_of_an_older_generation_is_adopted_with_what_was_recorded_then() -> None:
     payment, first = make_payment(), make_done(fb_id=700, recorded=80, choice=Choice.RECORD_AGAIN)
     again = make_push(generation=2)
-    context = make_context(None, [Link(payment=payment, pushes=(first, again))])
+    links = [Link(payment=payment, pushes=(first, again))]
     edited = make_snapshot(payments=[make_our_fb_payment(700, 60, overpayment_id=701)])
-    assert guard(payment, again, edited, context, POLICY) == Adopt(fb_payment_id=FbPaymentId(700), amount=usd(80))
+    assert guard(payment, again, edited, links, POLICY) == Adopt(fb_payment_id=FbPaymentId(700), amount=usd(80))
 
 
 def test_a_typed_record_that_was_named_once_and_is_live_again_is_adopted_with_what_it_shows() -> None:
     payment, first = make_payment(), make_done(fb_id=700, recorded=60, choice=Choice.RECORD_AGAIN)
     again = make_push(generation=2)
-    context = make_context(None, [Link(payment=payment, pushes=(first, again))])
+    links = [Link(payment=payment, pushes=(first, again))]
     live = make_snapshot(payments=[make_fb_payment(700, 60)])
-    assert guard(payment, again, live, context, POLICY) == Adopt(fb_payment_id=FbPaymentId(700), amount=usd(60))
+    assert guard(payment, again, live, links, POLICY) == Adopt(fb_payment_id=FbPaymentId(700), amount=usd(60))
 
 
 @pytest.mark.parametrize(

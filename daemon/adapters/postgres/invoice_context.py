@@ -39,13 +39,7 @@ async def load_contexts(
     rows = await connection.fetch(_SQL["load"], scope.partner_id, scope.account_id, ids)
     invoices = {InvoiceId(row["invoice_id"]): invoice_of(row) for row in rows}
     takes = await _takes_deletions(connection, scope, invoices.values())
-    marks = [marker(*found) for payment in shown for found in markers_in(payment.note)]
-    records = [payment.id for payment in shown]
-    linked = await connection.fetch(_SQL["links"], scope.partner_id, scope.account_id, ids, records, marks)
-    if not linked:
-        return {asked: InvoiceContext(invoice=invoices.get(asked), takes_deletions=takes) for asked in ids}
-    links = _Links(linked)
-    await links.load_rest(connection, scope, ids)
+    links = await _load(connection, scope, ids, shown)
     return {
         asked: InvoiceContext(
             invoice=invoices.get(asked),
@@ -55,6 +49,19 @@ async def load_contexts(
         )
         for asked in ids
     }
+
+
+async def load_links(connection: Conn, scope: Scope, invoice_id: InvoiceId) -> tuple[Link, ...]:
+    """Load the platform's payments on one invoice with their pushes, oldest initiation first."""
+    return (await _load(connection, scope, [invoice_id], ())).on(invoice_id)
+
+
+async def _load(connection: Conn, scope: Scope, ids: Sequence[InvoiceId], shown: Sequence[FbPayment]) -> "_Links":
+    marks = [marker(*found) for payment in shown for found in markers_in(payment.note)]
+    records = [payment.id for payment in shown]
+    links = _Links(await connection.fetch(_SQL["links"], scope.partner_id, scope.account_id, ids, records, marks))
+    await links.load_rest(connection, scope, ids)
+    return links
 
 
 async def _takes_deletions(connection: Conn, scope: Scope, invoices: Iterable[Invoice]) -> bool:
@@ -73,6 +80,7 @@ class _Links:
         self._applied: defaultdict[InvoiceId, list[Applied]] = defaultdict(list)
         self._standing: defaultdict[PaymentId, list[AppliedElsewhere]] = defaultdict(list)
         pushes: defaultdict[PaymentId, dict[int, Push]] = defaultdict(dict)
+        self._is_applied = any(row["is_applied"] for row in rows)
         for row in rows:
             payment_id = PaymentId(row["payment_id"])
             self._named[row["on_invoice"]][payment_id] = None
@@ -82,11 +90,12 @@ class _Links:
 
     async def load_rest(self, connection: Conn, scope: Scope, ids: Sequence[InvoiceId]) -> None:
         """Load what stands applied, and which credits of split payments are still live."""
-        rows = await connection.fetch(_SQL["applied"], scope.partner_id, scope.account_id, ids, list(self._links))
-        for row in rows:
-            self._applied[row["invoice_id"]].append(_applied(row))
-            if row["amount"] > 0:
-                self._standing[row["payment_id"]].append(_elsewhere(row))
+        if self._is_applied:
+            rows = await connection.fetch(_SQL["applied"], scope.partner_id, scope.account_id, ids, list(self._links))
+            for row in rows:
+                self._applied[row["invoice_id"]].append(_applied(row))
+                if row["amount"] > 0:
+                    self._standing[row["payment_id"]].append(_elsewhere(row))
         split = [payment_id for payment_id, link in self._links.items() if _is_split(link)]
         if split:
             for row in await connection.fetch(_SQL["live_credits"], scope.partner_id, split):

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from daemon.adapters.postgres import queries
-from daemon.adapters.postgres.invoice_context import load_contexts
+from daemon.adapters.postgres.invoice_context import load_contexts, load_links
 from daemon.adapters.postgres.invoice_merge import merge_decisions
 from daemon.adapters.postgres.pool import Conn, Source
 from daemon.adapters.postgres.push_changes import OURSELVES, PAYMENT, audit, choose_push, open_pushes, store_push
@@ -15,9 +15,10 @@ from daemon.core.exchange import Claim, DecideInvoice, InvoiceRead
 from daemon.core.invoice_rules import decide_without_read
 from daemon.core.model import (
     Choice,
+    CustomerId,
     FbPaymentId,
-    InvoiceContext,
     InvoiceId,
+    Link,
     PaymentId,
     Push,
     PushState,
@@ -51,13 +52,14 @@ class PushStore:
             push=push,
             fence=push.fence,
             invoice_id=invoice_id,
+            customer_id=None if row["customer_id"] is None else CustomerId(row["customer_id"]),
             others=row["others"],
         )
 
-    async def context(self, claim: Claim) -> InvoiceContext:
-        """Load all that decisions about the invoice of a claim need."""
+    async def links(self, claim: Claim) -> tuple[Link, ...]:
+        """Load the platform's payments on the invoice of a claim, with their pushes."""
         async with self._source.connection() as connection:
-            return (await load_contexts(connection, claim.scope, [claim.invoice_id]))[claim.invoice_id]
+            return await load_links(connection, claim.scope, claim.invoice_id)
 
     async def next_push_at(self, scope: Scope, now: datetime) -> datetime | None:
         """Tell when the earliest open push becomes due, or None when none is open; a time long past means at once."""

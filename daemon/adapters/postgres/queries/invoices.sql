@@ -8,7 +8,8 @@ WHERE partner_id = $1 AND account_id = $2 AND invoice_id = ANY ($3::bigint[])
 
 -- name: links
 -- The platform's payments on these invoices, those whose record a snapshot showed there, and those whose record the
--- snapshot at hand shows on its one invoice: by the id that a push stored ($4), or by a marker ($5). With every push.
+-- snapshot at hand shows on its one invoice: by the id that a push stored ($4), or by a marker ($5). With every push,
+-- and whether anything stands applied of a payment.
 WITH linked (invoice_id, payment_id) AS (
     SELECT invoice_id, payment_id FROM platform.payment
     WHERE partner_id = $1 AND account_id = $2 AND invoice_id = ANY ($3::bigint[])
@@ -24,7 +25,9 @@ WITH linked (invoice_id, payment_id) AS (
 )
 SELECT l.invoice_id AS on_invoice, p.payment_id, p.invoice_id, p.ap_invoice_id, p.amount, p.currency, p.method, p.status,
        p.initiated_at, s.subject, s.generation, s.state, s.marker, s.fence, s.attempts, s.not_before, s.deadline_at,
-       s.claimed_at, s.checked_absent, s.fb_payment_id, s.recorded_amount, s.reason, s.detail, s.choice, s.candidates
+       s.claimed_at, s.checked_absent, s.fb_payment_id, s.recorded_amount, s.reason, s.detail, s.choice, s.candidates,
+       EXISTS (SELECT FROM sync.applied a
+               WHERE a.partner_id = $1 AND a.account_id = $2 AND a.payment_id = l.payment_id) AS is_applied
 FROM linked l
 JOIN platform.payment p ON p.partner_id = $1 AND p.payment_id = l.payment_id
 LEFT JOIN sync.push s ON s.partner_id = $1 AND s.kind = 'payment' AND s.subject = l.payment_id

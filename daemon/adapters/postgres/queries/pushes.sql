@@ -46,7 +46,9 @@ WHERE y.partner_id = p.partner_id AND y.payment_id = p.subject AND (p.partner_id
     LIMIT 1
     FOR UPDATE SKIP LOCKED
 )
-RETURNING p.*, y.payment_id, y.ap_invoice_id, y.amount, y.currency, y.method, y.status, y.initiated_at, EXISTS (
+RETURNING p.*, y.payment_id, y.ap_invoice_id, y.amount, y.currency, y.method, y.status, y.initiated_at, (
+    SELECT i.customer_id FROM sync.invoice i
+    WHERE i.partner_id = $1 AND i.account_id = $2 AND i.invoice_id = p.invoice_id) AS customer_id, EXISTS (
     SELECT FROM sync.push o
     WHERE o.partner_id = $1 AND o.account_id = $2 AND o.kind = 'payment'
       AND o.state IN ('ready', 'sending', 'uncertain', 'waiting')
