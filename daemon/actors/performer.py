@@ -3,8 +3,6 @@
 from collections.abc import Callable, Mapping
 from typing import assert_never
 
-from anyio.abc import TaskGroup
-
 from daemon.actors.callbacks import PacedCallbacks
 from daemon.actors.counting import count_pages
 from daemon.actors.limiter import Limiter, Line
@@ -61,24 +59,20 @@ LANE_OF: Mapping[type[LaneEffect], Lane] = {
 class Performer:
     """Works for one supervisor, through its limiter; begins nothing more once `goes_on` says no."""
 
-    def __init__(
-        self, partner_id: PartnerId, world: World, limiter: Limiter, goes_on: Callable[[], bool], tasks: TaskGroup
-    ) -> None:
+    def __init__(self, partner_id: PartnerId, world: World, limiter: Limiter, goes_on: Callable[[], bool]) -> None:
         self._partner_id = partner_id
         self._goes_on = goes_on
         self._world = world
         self._limiter = limiter
         self._verification: Verification | None = None
-        self._ahead = ReadAhead(tasks, world.clock)
-
-    def stop(self) -> None:
-        """Give up whatever is read ahead: nobody will take it any more."""
-        self._ahead.forget()
 
     async def perform(  # noqa: C901, PLR0911, PLR0912 one case per effect: the table reads better whole
-        self, effect: LaneEffect, connection: Connection, policy: Policy
+        self, effect: LaneEffect, connection: Connection, policy: Policy, ahead: ReadAhead
     ) -> events.Event:
-        """Perform one effect. Raises what FreshBooks and Postgres do to it: the supervisor makes events of that."""
+        """Perform one effect, taking pages from what is read `ahead`.
+
+        Raises what FreshBooks and Postgres do to it: the supervisor makes events of that.
+        """
         world = self._world
         match effect:
             case RefreshToken():
@@ -91,7 +85,7 @@ class Performer:
             case CountPages():
                 return await count_pages(world, self._line(connection), effect, policy.pull)
             case PullPages():
-                return await pull_pages(world, self._line(connection), self._ahead, effect, policy.pull)
+                return await pull_pages(world, self._line(connection), ahead, effect, policy.pull)
             case RereadObjects():
                 return await reread_objects(world, self._line(connection), effect, policy.pull)
             case ListAccounts():

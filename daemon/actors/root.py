@@ -1,6 +1,5 @@
 """The root supervisor: one child per partner, restarted with backoff, parked when beyond help, retuned on reload."""
 
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -36,7 +35,7 @@ LEAVE_MAX_S = 2.0
 class _Child:
     supervisor: Supervisor
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
-    crashes: deque[datetime] = field(default_factory=deque)
+    crashes: tuple[datetime, ...] = ()
     parked: str | None = None
 
 
@@ -179,9 +178,7 @@ class RootSupervisor:
     async def _may_restart(self, partner_id: PartnerId, child: _Child, error: Exception) -> bool:
         """Count a crash; wait the backoff, or park the child when it crashed too often."""
         now = self._world.clock.now()
-        child.crashes.append(now)
-        while child.crashes[0] < now - RESTART_WINDOW:
-            child.crashes.popleft()
+        child.crashes = (*(at for at in child.crashes if at >= now - RESTART_WINDOW), now)
         if len(child.crashes) > RESTARTS_MAX:
             child.parked = f"crashed {len(child.crashes)} times in {RESTART_WINDOW}: {type(error).__name__}: {error}"
             self._world.telemetry.child_parked(partner_id, child.parked)

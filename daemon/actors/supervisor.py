@@ -1,7 +1,6 @@
 """One partner's supervisor: wait for an event or the deadline, take a step, start effects, feed answers back."""
 
-from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -11,8 +10,10 @@ import anyio
 import anyio.lowlevel
 from anyio.abc import TaskGroup
 
+from daemon.actors.bell import Bell
 from daemon.actors.performer import LANE_OF, Performer
 from daemon.actors.pulse import Pulse
+from daemon.actors.read_ahead import ReadAhead
 from daemon.actors.world import World
 from daemon.core import events
 from daemon.core.backfill import Cursor
@@ -48,7 +49,10 @@ WAIT_MAX = timedelta(minutes=5)
 
 
 class Supervisor:
-    """Owns all that one partner's synchronisation is: state, limiter, lanes. Nothing else touches them."""
+    """Owns all that one partner's synchronisation is: state, limiter, lanes. Nothing else touches them.
+
+    While nothing is in flight it holds no more than its state and one wait: of ten thousand most do nothing.
+    """
 
     def __init__(self, partner_id: PartnerId, world: World, policy: Policy) -> None:
         self.partner_id = partner_id
@@ -57,11 +61,11 @@ class Supervisor:
         self._policy = policy
         self._limiter = world.limiters.of(partner_id, policy.rate)
         self._limiter.retune(policy.rate)
-        self._performer: Performer
+        self._performer = Performer(partner_id, world, self._limiter, self._goes_on)
         self._retune_spread = timedelta(0)
         self._rung: set[str] = set()
-        self._answers: deque[events.Event] = deque()
-        self._bell = anyio.Event()
+        self._answers: list[events.Event] = []
+        self._bell = Bell()
         self._pulse = Pulse(world.clock)
         self._state: State = NotConnected(partner_id=partner_id)
 
@@ -113,46 +117,44 @@ class Supervisor:
         try:
             connection = await self._durably(lambda: self._world.store.connection(self.partner_id))
             self._change(restore(connection, self._world.clock.now(), self._policy, spread))
-            async with anyio.create_task_group() as lanes:
-                self._performer = Performer(self.partner_id, self._world, self._limiter, self._goes_on, lanes)
-                await self._handle(events.Woke(), lanes)
-                while not self._is_over():
-                    await self._handle(await self._next_event(), lanes)
-                self._performer.stop()
+            event: events.Event = events.Woke()
+            while True:
+                if effects := await self._step(event):
+                    await self._work_off(effects)
+                if self._is_over():
+                    return
+                event = await self._next_event()
         finally:
             self._pulse.beat(None)
 
     # ---- the loop ----------------------------------------------------------------------------------------------------
 
     def _wake(self) -> None:
-        self._bell.set()
+        self._bell.ring()
         self._pulse.hurry()
 
     def _goes_on(self) -> bool:
         return not self._draining
 
     def _is_over(self) -> bool:
-        if isinstance(self._state, NotConnected):
-            return True
-        idle = not any(lane_of(self._state, lane).busy for lane in Lane)
-        return self._draining and idle and not self._answers
+        return isinstance(self._state, NotConnected) or (self._draining and not self._is_busy() and not self._answers)
+
+    def _is_busy(self) -> bool:
+        return not isinstance(self._state, NotConnected) and any(lane_of(self._state, lane).busy for lane in Lane)
 
     async def _next_event(self) -> events.Event:
         """Take an answer, else a doorbell, else wait for either until the state's deadline."""
         while True:
             self._pulse.beat()
             if self._answers:
-                return self._answers.popleft()
+                return self._answers.pop(0)
             if self._rung and not self._draining:
                 return await self._answer_the_door()
-            self._bell = anyio.Event()
             wait_s = self._wait_s()
             self._pulse.beat(wait_s)
-            with anyio.move_on_after(wait_s):
-                await self._bell.wait()
-                continue
-            self._pulse.beat()
-            return events.Woke()
+            if not await self._bell.wait(wait_s):
+                self._pulse.beat()
+                return events.Woke()
 
     async def _answer_the_door(self) -> events.Event:
         kind = "push" if "push" in self._rung else next(iter(self._rung))  # a payment wakes two lanes; it goes first
@@ -182,16 +184,29 @@ class Supervisor:
         now = self._world.clock.now()
         return 0.0 if deadline <= now else min((deadline - now).total_seconds(), longest)
 
-    async def _handle(self, event: events.Event, lanes: TaskGroup) -> None:
+    async def _work_off(self, effects: Sequence[LaneEffect]) -> None:
+        """Perform effects, and whatever comes of them and meanwhile, until nothing is in flight."""
+        async with anyio.create_task_group() as lanes:
+            ahead = ReadAhead(lanes, self._world.clock)
+            await self._begin(effects, ahead, lanes)
+            while self._is_busy():
+                await self._begin(await self._step(await self._next_event()), ahead, lanes)
+            ahead.forget()
+
+    async def _begin(self, effects: Sequence[LaneEffect], ahead: ReadAhead, lanes: TaskGroup) -> None:
+        for effect in effects:
+            if not isinstance(self._state, NotConnected):
+                lanes.start_soon(self._perform, effect, self._state.connection, ahead)
+        await anyio.lowlevel.checkpoint()  # what was started goes before the next event: a payment, before its reread
+
+    async def _step(self, event: events.Event) -> Sequence[LaneEffect]:
+        """Take one step and store what it has to; what is left of its effects is for the lanes."""
         state, effects = transition(self._state, event, self._world.clock.now(), self._policy)
         for effect in effects:
             if isinstance(effect, StoreCursor | MarkConnected | Park):
                 await self._store(effect)
         self._change(state)
-        for effect in effects:
-            if not isinstance(state, NotConnected) and not isinstance(effect, StoreCursor | MarkConnected | Park):
-                lanes.start_soon(self._perform, effect, state.connection)
-        await anyio.lowlevel.checkpoint()  # what was started goes before the next event: a payment, before its reread
+        return [effect for effect in effects if not isinstance(effect, StoreCursor | MarkConnected | Park)]
 
     def _change(self, state: State) -> None:
         """Move to the next state: the one line where a supervisor's state changes."""
@@ -202,21 +217,21 @@ class Supervisor:
 
     # ---- effects -----------------------------------------------------------------------------------------------------
 
-    async def _perform(self, effect: LaneEffect, connection: Connection) -> None:
+    async def _perform(self, effect: LaneEffect, connection: Connection, ahead: ReadAhead) -> None:
         """Perform one lane effect and turn whatever comes of it into an event."""
         lane = LANE_OF[type(effect)]
         began = self._world.clock.monotonic()
         with self._world.telemetry.about(partner=self.partner_id):
-            event = await self._answer(effect, lane, connection)
+            event = await self._answer(effect, lane, connection, ahead)
         seconds = self._world.clock.monotonic() - began
         self._world.telemetry.effect_finished(self.partner_id, type(effect).__name__, type(event).__name__, seconds)
         self._answers.append(event)
         self._wake()
 
-    async def _answer(self, effect: LaneEffect, lane: Lane, connection: Connection) -> events.Event:
+    async def _answer(self, effect: LaneEffect, lane: Lane, connection: Connection, ahead: ReadAhead) -> events.Event:
         attempts = 0 if isinstance(self._state, NotConnected) else lane_of(self._state, lane).failures
         try:
-            event = await self._performer.perform(effect, connection, self._policy)
+            event = await self._performer.perform(effect, connection, self._policy, ahead)
         except AuthorizationExpired:
             return events.TokenRejected(lane=lane)
         except AuthorizationLost as error:

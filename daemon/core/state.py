@@ -67,14 +67,17 @@ class LaneState:
     not_before: datetime | None = None
 
 
+_FREE = LaneState()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lanes:
     """The four lanes of a supervisor."""
 
-    auth: LaneState = field(default_factory=LaneState)
-    pull: LaneState = field(default_factory=LaneState)
-    push: LaneState = field(default_factory=LaneState)
-    verify: LaneState = field(default_factory=LaneState)
+    auth: LaneState = _FREE
+    pull: LaneState = _FREE
+    push: LaneState = _FREE
+    verify: LaneState = _FREE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
