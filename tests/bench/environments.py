@@ -30,7 +30,8 @@ DLT: Final = Peer(name="dlt", script="dlt_source.py", packages=("dlt[postgres]==
 SINGER: Final = Peer(
     name="Singer", script="singer_tap.py", packages=("singer-sdk==0.54.9", "meltanolabs-target-postgres==0.8.1")
 )
-ALL: Final = (SDK, DLT, SINGER)
+AIRBYTE: Final = Peer(name="PyAirbyte", script="airbyte_source.py", packages=("airbyte==0.71.3",))
+ALL: Final = (SDK, DLT, SINGER, AIRBYTE)
 
 
 def cache() -> Path:

@@ -8,7 +8,7 @@ from statistics import median
 
 from daemon.core.backfill import Feed
 from tests.bench.daemon_run import Measured
-from tests.bench.environments import ALL, DLT, PEERS, SDK, SINGER, Peer, python_of
+from tests.bench.environments import AIRBYTE, ALL, DLT, PEERS, SDK, SINGER, Peer, python_of
 from tests.bench.rows import Goal, Row, paired
 from tests.bench.stand import Figures, Stand, opened_stand
 
@@ -70,6 +70,7 @@ def _rate_row(stand: Stand, runs: Runs) -> Row:
             Goal(sign=">=", bound=2, value=faster[SDK], of=f"x {SDK.name}"),
             Goal(sign=">=", bound=5, value=faster[DLT], of=f"x {DLT.name}"),
             Goal(sign=">=", bound=9, value=faster[SINGER], of=f"x {SINGER.name}"),
+            Goal(sign=">=", bound=9, value=faster[AIRBYTE], of=f"x {AIRBYTE.name}"),
         ),
     )
 

@@ -12,7 +12,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType, field
 from daemon.adapters.freshbooks.calls import Answer
 from daemon.adapters.freshbooks.envelopes import Accounting, unwrap
 from daemon.adapters.freshbooks.rows import Id, Row, Small, Text
-from daemon.adapters.freshbooks.wire import NUL, ROWS, UNREADABLE, item_of, read_item
+from daemon.adapters.freshbooks.wire import ROWS, UNREADABLE, holds_nul, item_of, read_item
 from daemon.core.backfill import Pass
 from daemon.core.errors import FilterIgnored
 from daemon.core.exchange import RawItem
@@ -110,7 +110,7 @@ def split(resource: Resource, answer: Answer) -> Rows:
 
 def _read_whole(resource: Resource, answer: Answer) -> _Page | None:
     """Read all rows in one go; None where anything at all is odd."""
-    if NUL in answer.body:
+    if holds_nul(answer.body):
         return None
     try:
         response = _whole[resource].decode(answer.body).response

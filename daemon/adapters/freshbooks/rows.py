@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from msgspec import UNSET, Meta, Struct, UnsetType, field
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
 
 from daemon.adapters.freshbooks.amounts import Number
 
@@ -29,7 +29,10 @@ class Line(Struct, gc=False):
 
 
 class InvoiceRow(Struct, gc=False):
-    """An invoice as it is read; with its lines, where they were asked for."""
+    """An invoice as it is read; with its lines, where they were asked for, as the bytes of a `list[Line]`.
+
+    Most invoices of a listing are as they were, and their lines are by far the most of them: these stay unread.
+    """
 
     id: Id
     customerid: Id
@@ -46,7 +49,7 @@ class InvoiceRow(Struct, gc=False):
     v3_status: Text = None
     version: Text = None
     description: Text = None
-    lines: list[Line] | UnsetType | None = UNSET
+    lines: Raw | UnsetType = UNSET
 
 
 class PaymentRow(Struct, gc=False):
