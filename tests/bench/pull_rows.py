@@ -13,7 +13,7 @@ from tests.bench.rows import Goal, Row, paired
 from tests.bench.stand import Figures, Stand, opened_stand
 
 LATENCY_S = 0.08
-GROWTH = (1_000, 10_000, 100_000, 300_000)
+GROWTH = (1_000, 10_000, 100_000, 300_000, 1_000_000)
 
 
 @dataclass(slots=True)
@@ -199,6 +199,7 @@ async def growth(stand: Stand) -> list[Row]:
         rows += [
             Row(work=work + "CPU of the first sync", unit="s per 100,000", ours=first.cpu_s * each),
             Row(work=work + "CPU of a re-read", unit="s per 100,000", ours=again.cpu_s * each),
+            Row(work=work + "re-read", unit="invoices/s", ours=grown.listed / again.seconds),
             Row(work=work + "peak memory of the first sync", unit="MB", ours=first.peak_mb),
             Row(work=work + "WAL of a re-read", unit="bytes/invoice", ours=again.wal_bytes / grown.listed),
         ]

@@ -1,11 +1,10 @@
 """FreshBooks' US/Eastern time texts as aware UTC, with the repeated autumn hour told apart (P9, FB API s9)."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 EASTERN = ZoneInfo("America/New_York")
-_HOUR_CHARS = len("2026-01-31 12")
 _TEXT_CHARS = len("2026-01-31 12:00:00")
 
 
@@ -18,11 +17,14 @@ def parse_eastern(text: str) -> tuple[datetime, bool]:
     if len(text) < _TEXT_CHARS:
         message = f"no time: {text[:40]!r}"
         raise ValueError(message)
-    offset, ambiguous = _offset(text[:_HOUR_CHARS])
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is not None:
         return moment.astimezone(UTC), False
-    return moment.replace(tzinfo=UTC) - offset, ambiguous
+    offset = _offset_of(moment.date())
+    if offset is None:
+        first, second = _offset_at(moment), _offset_at(moment.replace(fold=1))
+        return moment.replace(tzinfo=UTC) - first, first > second
+    return moment.replace(tzinfo=UTC) - offset, False
 
 
 def eastern_day(moment: datetime) -> str:
@@ -31,11 +33,15 @@ def eastern_day(moment: datetime) -> str:
 
 
 @lru_cache(maxsize=8192)
-def _offset(hour: str) -> tuple[timedelta, bool]:
-    """Tell the zone's offset in an hour of its wall clock; offsets change on the hour, so one look-up serves it all."""
-    local = datetime.fromisoformat(hour).replace(tzinfo=EASTERN)
-    first, second = local.utcoffset(), local.replace(fold=1).utcoffset()
-    if first is None or second is None:
-        message = f"no offset at {hour!r}"
+def _offset_of(day: date) -> timedelta | None:
+    """Tell the zone's offset on a day, None on one on which it changes; one look-up serves all that a day holds."""
+    first, last = _offset_at(datetime.combine(day, time.min)), _offset_at(datetime.combine(day, time.max))
+    return first if first == last else None
+
+
+def _offset_at(wall: datetime) -> timedelta:
+    offset = wall.replace(tzinfo=EASTERN).utcoffset()
+    if offset is None:
+        message = f"no offset at {wall}"
         raise ValueError(message)
-    return first, first > second
+    return offset

@@ -17,7 +17,7 @@ from daemon.core.exchange import InvoiceRead
 from daemon.core.model import Applied, Invoice, InvoiceContext, InvoiceDecision, InvoiceId, Scope
 
 _SQL = queries.load("invoices")
-_SLICE = 50
+_SLICE = 100
 """After so many decisions the event loop gets its turn."""
 
 
