@@ -9,7 +9,7 @@ from daemon.adapters.freshbooks.calls import Answer
 from daemon.adapters.freshbooks.listing import NAMES, split
 from daemon.adapters.freshbooks.wire import decode, fingerprint
 from daemon.core.exchange import Undecodable
-from daemon.core.model import Resource
+from daemon.core.model import FbInvoice, Resource
 from tests.adapters import freshbooks_rows as rows
 
 
@@ -40,7 +40,20 @@ def test_a_row_that_means_nothing_to_us_in_a_page_read_whole_is_quarantined_with
     assert record.raw == odd
 
 
+@pytest.mark.parametrize("odd", [{"qty": "four"}, {"qty": []}, {"name": "a\0b"}])
+def test_a_line_that_cannot_be_read_quarantines_its_invoice_alone(odd: dict[str, Any]) -> None:
+    good = json.dumps(rows.invoice(id=5)).encode()
+    bad = json.dumps(rows.invoice(id=6, lines=[rows.line(), rows.line(**odd)])).encode()
+    items = split(Resource.INVOICES, page(Resource.INVOICES, bad, good)).items
+    assert [item.id for item in items] == [6, 5]
+    refused, read = (decode(Resource.INVOICES, item) for item in items)
+    assert isinstance(refused, Undecodable)
+    assert refused.raw == bad
+    assert isinstance(read, FbInvoice)
+
+
 def test_what_is_not_read_of_a_record_does_not_change_its_fingerprint_and_whatever_is_read_does() -> None:
+    """Of an invoice's lines every byte counts, as they are not read before."""
     assert rows.raw(Resource.INVOICES, rows.invoice(auto_bill=True)).fingerprint == first_print(rows.invoice())
     assert rows.raw(Resource.INVOICES, rows.invoice(status=4)).fingerprint != first_print(rows.invoice())
     moved = rows.invoice()

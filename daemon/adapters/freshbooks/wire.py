@@ -63,7 +63,8 @@ def fingerprint(data: bytes) -> int:
 def item_of(row: Row, raw: Callable[[], bytes]) -> RawItem:
     """Make an item of a row that was read.
 
-    Its fingerprint is that of all that is read of it: equal means unchanged, different means only "decide again".
+    Its fingerprint is that of all that is read of it, and of the bytes of an invoice's lines: equal means unchanged,
+    different means only "decide again".
     """
     return RawItem(id=row.id, fingerprint=fingerprint(_encode(row)), read=row, raw=raw)
 
