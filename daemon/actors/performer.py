@@ -1,6 +1,8 @@
 """Performs a lane's effects: finds the account, hands it to whoever does the work, gives back the event."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from typing import assert_never
 
 from daemon.actors.callbacks import PacedCallbacks
@@ -17,11 +19,15 @@ from daemon.core.effects import (
     EnsureCallbacks,
     LaneEffect,
     ListAccounts,
+    MarkConnected,
+    Park,
     PullPages,
     PushNext,
     RefreshToken,
     RereadObjects,
     RevokeToken,
+    StoreCursor,
+    StoreEffect,
     VerifyBooks,
 )
 from daemon.core.errors import (
@@ -98,6 +104,28 @@ class Performer:
                 return await self._verify(effect, connection, policy)
             case _:
                 assert_never(effect)
+
+    async def store(self, effect: StoreEffect, policy: Policy) -> None:
+        """Store what the next state stands on. Raises StoreUnavailable."""
+        store = self._world.store
+        match effect:
+            case StoreCursor(scope=scope, cursor=cursor):
+                await store.save_cursor(scope, cursor)
+                await store.finish_run(scope, cursor.feed, cursor, "complete", kept=policy.pull.history_kept)
+                self._world.telemetry.run_noted(scope.partner_id)
+            case MarkConnected(scope=scope, at=at):
+                await store.mark_connected(scope, at)
+            case Park(scope=scope, reason=reason, at=at):
+                await store.park(scope, reason, at)
+            case _:
+                assert_never(effect)
+
+    async def note_failure(self, effect: CountPages | PullPages, error: Exception, policy: Policy) -> None:
+        """Enter into the sync history that a run fails from now on; without Postgres only the log tells (T3)."""
+        failed = replace(effect.cursor, finished_at=self._world.clock.now())
+        kept, why = policy.pull.history_kept, f"{type(error).__name__}: {error}"
+        with suppress(StoreUnavailable):
+            await self._world.store.finish_run(effect.scope, failed.feed, failed, "failed", kept=kept, error=why)
 
     async def _ensure_callbacks(self, effect: EnsureCallbacks, connection: Connection, policy: Policy) -> events.Event:
         """Keep FreshBooks' callbacks in order; polling goes on whether or not they are allowed to ring (P1)."""

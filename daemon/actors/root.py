@@ -1,12 +1,13 @@
 """The root supervisor: one child per partner, restarted with backoff, parked when beyond help, retuned on reload."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import anyio
 from anyio.abc import TaskGroup, TaskStatus
 
+from daemon.actors.alarm_clock import AlarmClock
 from daemon.actors.ownership import Ownership, SoleOwner
 from daemon.actors.supervisor import Supervisor
 from daemon.actors.world import World
@@ -33,8 +34,10 @@ LEAVE_MAX_S = 2.0
 
 @dataclass(slots=True, kw_only=True)
 class _Child:
+    """`scope` is what its work runs in; None while it waits, or is parked."""
+
     supervisor: Supervisor
-    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    scope: anyio.CancelScope | None = None
     crashes: tuple[datetime, ...] = ()
     parked: str | None = None
 
@@ -49,13 +52,17 @@ class ChildView:
 
 
 class RootSupervisor:
-    """Keeps one supervisor per connected partner running; a failing child never takes another one down."""
+    """Keeps one supervisor per connected partner at work; a failing child never takes another one down.
+
+    A child that has nothing to do waits in the alarm clock, and is a task only while it works.
+    """
 
     def __init__(self, world: World, policy: Policy, ownership: Ownership | None = None) -> None:
         self._world = world
         self._policy = policy
         self._ownership = ownership or SoleOwner(world.store, world.clock, world.telemetry)
         self._children: dict[PartnerId, _Child] = {}
+        self._alarms = AlarmClock(world.clock)
         self._draining = False
         self._stop = anyio.Event()
 
@@ -74,10 +81,11 @@ class RootSupervisor:
     async def _run_children(self, task_status: TaskStatus[None]) -> None:
         async with anyio.create_task_group() as group, anyio.create_task_group() as watchers:
             # First, so that nothing can be asked between what a child reads at its start and the first wake it hears.
-            await watchers.start(self._follow_wakes, group)
-            self._reconcile(group)
+            await watchers.start(self._follow_wakes)
+            self._reconcile()
             task_status.started()
-            watchers.start_soon(self._follow_ownership, group)
+            watchers.start_soon(self._follow_ownership)
+            watchers.start_soon(self._follow_alarms, group)
             await self._stop.wait()
             watchers.cancel_scope.cancel()
 
@@ -109,68 +117,92 @@ class RootSupervisor:
         spread = _spread(len(retunes))
         for partner_id in retunes:
             self._children[partner_id].supervisor.retune(policy, spread)
+            self._alarms.hurry(partner_id)
         return len(retunes)
 
     def drain(self) -> None:
         """Let effects in flight finish and start no more; `run` returns once all children have ended."""
         self._draining = True
         self._ownership.resign()
-        for child in self._children.values():
-            child.supervisor.drain()
+        for partner_id in tuple(self._children):
+            self._wind_down(partner_id)
         self._stop.set()
 
     # ---- children ----------------------------------------------------------------------------------------------------
 
-    async def _follow_ownership(self, group: TaskGroup) -> None:
+    async def _follow_ownership(self) -> None:
         while True:
             await self._ownership.changed()
-            self._reconcile(group)
+            self._reconcile()
 
-    def _reconcile(self, group: TaskGroup) -> None:
+    async def _follow_alarms(self, group: TaskGroup) -> None:
+        while True:
+            for partner_id in await self._alarms.ring():
+                child = self._children[partner_id]
+                child.scope = anyio.CancelScope()
+                group.start_soon(self._supervise, child, child.scope, partner_id)
+
+    def _reconcile(self) -> None:
         """Start who became ours; let who is given back finish, and cut off who was lost."""
         running = {partner_id: child.supervisor.policy for partner_id, child in self._children.items()}
         found = plan(self._ownership.wanted(), running, self._policy)
         held = self._ownership.held()
         for partner_id in found.stops:
-            child = self._children[partner_id]
-            if child.parked is not None:
-                self._end(partner_id)
-            elif partner_id in held:
-                child.supervisor.drain()
+            scope = self._children[partner_id].scope
+            if scope is None or partner_id in held:
+                self._wind_down(partner_id)
             else:
-                child.scope.cancel()
+                scope.cancel()
         spread = _spread(len(running) + len(found.starts)) if len(found.starts) > 1 else timedelta(0)
         for partner_id in sorted(found.starts):
-            self._start(partner_id, group, spread)
+            self._start(partner_id, spread)
 
-    def _start(self, partner_id: PartnerId, group: TaskGroup, spread: timedelta) -> None:
-        if self._draining:
-            return
-        child = self._children[partner_id] = _Child(supervisor=Supervisor(partner_id, self._world, self._policy))
-        group.start_soon(self._supervise, child, partner_id, spread)
+    def _start(self, partner_id: PartnerId, spread: timedelta) -> None:
+        if not self._draining:
+            self._children[partner_id] = _Child(supervisor=Supervisor(partner_id, self._world, self._policy, spread))
+            self._alarms.set(partner_id, 0)
 
-    async def _supervise(self, child: _Child, partner_id: PartnerId, spread: timedelta) -> None:
-        """Run a child for as long as it is wanted: one_for_one, with restart intensity."""
-        with child.scope:
-            while await self._lives_on(child, partner_id, spread):
-                child.supervisor = Supervisor(partner_id, self._world, self._policy)
-        if child.parked is None:
+    def _wind_down(self, partner_id: PartnerId) -> None:
+        """Let what is in flight finish; a child that waits has nothing to finish."""
+        child = self._children[partner_id]
+        if child.scope is None:
+            self._end(partner_id)
+        else:
+            child.supervisor.drain()
+
+    async def _supervise(self, child: _Child, scope: anyio.CancelScope, partner_id: PartnerId) -> None:
+        """Let a child work for as long as it is wanted: one_for_one, with restart intensity."""
+        wait_s = None
+        with scope:
+            wait_s = await self._work(child, partner_id)
+        child.scope = None
+        if wait_s is not None and not scope.cancel_called:
+            self._alarms.set(partner_id, wait_s)
+        elif child.parked is None:
             self._end(partner_id)
 
-    async def _lives_on(self, child: _Child, partner_id: PartnerId, spread: timedelta) -> bool:
-        """Run a child to its end, and tell whether it is to begin anew."""
+    async def _work(self, child: _Child, partner_id: PartnerId) -> float | None:
+        """Let a child do what there is to do; tell in how many seconds it has more, None when it has ended."""
         try:
-            await child.supervisor.run(spread)
+            wait_s = await child.supervisor.work()
         except Exception as error:  # noqa: BLE001 the one place where a bug in one partner's work ends: log, count, restart
             if _is_lease_lost(error):
                 self._ownership.lost(partner_id)
-                return False
-            return await self._may_restart(partner_id, child, error)
-        wanted = not self._draining and partner_id in self._ownership.wanted()
-        return wanted and child.supervisor.is_rung
+                return None
+            begins_anew = await self._may_restart(partner_id, child, error)
+        else:
+            if wait_s is not None:
+                return wait_s
+            wanted = not self._draining and partner_id in self._ownership.wanted()
+            begins_anew = wanted and child.supervisor.is_rung
+        if not begins_anew:
+            return None
+        child.supervisor = Supervisor(partner_id, self._world, self._policy)
+        return 0.0
 
     def _end(self, partner_id: PartnerId) -> None:
         del self._children[partner_id]
+        self._alarms.off(partner_id)
         self._world.limiters.forget(partner_id)
         self._ownership.ended(partner_id)
         self._world.telemetry.partner_gone(partner_id)
@@ -191,12 +223,12 @@ class RootSupervisor:
 
     # ---- what wakes children -----------------------------------------------------------------------------------------
 
-    async def _follow_wakes(self, group: TaskGroup, *, task_status: TaskStatus[None]) -> None:
+    async def _follow_wakes(self, *, task_status: TaskStatus[None]) -> None:
         """Listen, and report so once the first try is over."""
         status: TaskStatus[None] | None = task_status
         while True:
             try:
-                await self._follow(group, status)
+                await self._follow(status)
             except StoreUnavailable as error:
                 self._world.telemetry.call_failed(PartnerId("*"), "listen", str(error), 1, LISTEN_RETRY.total_seconds())
             if status is not None:
@@ -204,7 +236,7 @@ class RootSupervisor:
             status = None
             await self._world.clock.sleep(LISTEN_RETRY.total_seconds())
 
-    async def _follow(self, group: TaskGroup, status: TaskStatus[None] | None) -> None:
+    async def _follow(self, status: TaskStatus[None] | None) -> None:
         async with self._world.store.wakes() as wakes:
             if status is not None:
                 status.started()
@@ -217,16 +249,18 @@ class RootSupervisor:
                         self._ownership.hurry()  # perhaps a new partner, or one that another process gave back
                 elif child.parked is None or kind != "connection":
                     child.supervisor.ring(kind)
+                    self._alarms.hurry(partner_id)
                 else:
                     # A parked one that a person touched: begin afresh.
-                    self._start(partner_id, group, timedelta(0))
+                    self._start(partner_id, timedelta(0))
 
     def _ring_all(self) -> None:
         """Have every child look again for what may have been asked while nobody listened."""
-        for child in self._children.values():
+        for partner_id, child in self._children.items():
             if child.parked is None:
                 child.supervisor.ring("connection")  # with it, pushes and rereads are looked for
                 child.supervisor.ring("verify")
+                self._alarms.hurry(partner_id)
 
 
 def _spread(count: int) -> timedelta:

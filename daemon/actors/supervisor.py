@@ -1,30 +1,23 @@
 """One partner's supervisor: wait for an event or the deadline, take a step, start effects, feed answers back."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
-from dataclasses import replace
 from datetime import timedelta
-from typing import TypeVar, assert_never
+from typing import TypeVar
 
 import anyio
 import anyio.lowlevel
 from anyio.abc import TaskGroup
 
-from daemon.actors.bell import Bell
 from daemon.actors.performer import LANE_OF, Performer
 from daemon.actors.pulse import Pulse
 from daemon.actors.read_ahead import ReadAhead
 from daemon.actors.world import World
 from daemon.core import events
-from daemon.core.backfill import Cursor
 from daemon.core.backoff import backoff_delay
 from daemon.core.effects import (
     CountPages,
     LaneEffect,
-    MarkConnected,
-    Park,
     PullPages,
-    StoreCursor,
     StoreEffect,
 )
 from daemon.core.errors import (
@@ -36,7 +29,7 @@ from daemon.core.errors import (
     KeyMissing,
     StoreUnavailable,
 )
-from daemon.core.model import PartnerId, Scope
+from daemon.core.model import PartnerId
 from daemon.core.policy import Policy
 from daemon.core.schedule import lane_of, wake_at
 from daemon.core.state import Connection, Lane, NotConnected, State, shown
@@ -51,10 +44,10 @@ WAIT_MAX = timedelta(minutes=5)
 class Supervisor:
     """Owns all that one partner's synchronisation is: state, limiter, lanes. Nothing else touches them.
 
-    While nothing is in flight it holds no more than its state and one wait: of ten thousand most do nothing.
+    While nothing is in flight it is a state and a deadline, and no task: of ten thousand most wait.
     """
 
-    def __init__(self, partner_id: PartnerId, world: World, policy: Policy) -> None:
+    def __init__(self, partner_id: PartnerId, world: World, policy: Policy, spread: timedelta = timedelta(0)) -> None:
         self.partner_id = partner_id
         self._world = world
         self._draining = False
@@ -62,10 +55,11 @@ class Supervisor:
         self._limiter = world.limiters.of(partner_id, policy.rate)
         self._limiter.retune(policy.rate)
         self._performer = Performer(partner_id, world, self._limiter, self._goes_on)
+        self._spread: timedelta | None = spread
         self._retune_spread = timedelta(0)
         self._rung: set[str] = set()
         self._answers: list[events.Event] = []
-        self._bell = Bell()
+        self._bell: anyio.Event | None = None
         self._pulse = Pulse(world.clock)
         self._state: State = NotConnected(partner_id=partner_id)
 
@@ -112,25 +106,32 @@ class Supervisor:
         self._answers.append(events.DrainAsked())
         self._wake()
 
-    async def run(self, spread: timedelta = timedelta(0)) -> None:
-        """Run until disconnected or drained. What no event describes is raised, and ends this supervisor alone."""
+    async def work(self) -> float | None:
+        """Do what there is to do; tell in how many seconds to call again, None once disconnected or drained.
+
+        It is to be called sooner when work is announced. What no event describes is raised, and ends this supervisor
+        alone.
+        """
+        wait_s = None
         try:
-            connection = await self._durably(lambda: self._world.store.connection(self.partner_id))
-            self._change(restore(connection, self._world.clock.now(), self._policy, spread))
-            event: events.Event = events.Woke()
-            while True:
+            event: events.Event | None = await self._restored() or await self._heard() or events.Woke()
+            while event is not None:
                 if effects := await self._step(event):
                     await self._work_off(effects)
                 if self._is_over():
-                    return
-                event = await self._next_event()
+                    return None
+                event = await self._heard()
+            wait_s = self._wait_s()
+            return wait_s
         finally:
-            self._pulse.beat(None)
+            self._bell = None
+            self._pulse.beat(wait_s)
 
     # ---- the loop ----------------------------------------------------------------------------------------------------
 
     def _wake(self) -> None:
-        self._bell.ring()
+        if self._bell is not None:
+            self._bell.set()
         self._pulse.hurry()
 
     def _goes_on(self) -> bool:
@@ -142,19 +143,34 @@ class Supervisor:
     def _is_busy(self) -> bool:
         return not isinstance(self._state, NotConnected) and any(lane_of(self._state, lane).busy for lane in Lane)
 
+    async def _restored(self) -> events.Event | None:
+        """Begin, unless it has begun, from what is stored."""
+        if self._spread is None:
+            return None
+        connection = await self._durably(lambda: self._world.store.connection(self.partner_id))
+        self._change(restore(connection, self._world.clock.now(), self._policy, self._spread))
+        self._spread = None
+        return events.Woke()
+
+    async def _heard(self) -> events.Event | None:
+        """Take an answer, else a doorbell."""
+        self._pulse.beat()
+        if self._answers:
+            return self._answers.pop(0)
+        return await self._answer_the_door() if self._rung and not self._draining else None
+
     async def _next_event(self) -> events.Event:
-        """Take an answer, else a doorbell, else wait for either until the state's deadline."""
-        while True:
-            self._pulse.beat()
-            if self._answers:
-                return self._answers.pop(0)
-            if self._rung and not self._draining:
-                return await self._answer_the_door()
+        """Take what was heard, else wait for it until the state's deadline."""
+        while (event := await self._heard()) is None:
+            self._bell = anyio.Event()
             wait_s = self._wait_s()
             self._pulse.beat(wait_s)
-            if not await self._bell.wait(wait_s):
-                self._pulse.beat()
-                return events.Woke()
+            with anyio.move_on_after(wait_s):
+                await self._bell.wait()
+                continue
+            self._pulse.beat()
+            return events.Woke()
+        return event
 
     async def _answer_the_door(self) -> events.Event:
         kind = "push" if "push" in self._rung else next(iter(self._rung))  # a payment wakes two lanes; it goes first
@@ -203,10 +219,10 @@ class Supervisor:
         """Take one step and store what it has to; what is left of its effects is for the lanes."""
         state, effects = transition(self._state, event, self._world.clock.now(), self._policy)
         for effect in effects:
-            if isinstance(effect, StoreCursor | MarkConnected | Park):
+            if isinstance(effect, StoreEffect):
                 await self._store(effect)
         self._change(state)
-        return [effect for effect in effects if not isinstance(effect, StoreCursor | MarkConnected | Park)]
+        return [effect for effect in effects if not isinstance(effect, StoreEffect)]
 
     def _change(self, state: State) -> None:
         """Move to the next state: the one line where a supervisor's state changes."""
@@ -245,7 +261,7 @@ class Supervisor:
             StoreUnavailable,
         ) as error:
             if not attempts and isinstance(effect, CountPages | PullPages):
-                await self._note_failure(effect, error)
+                await self._performer.note_failure(effect, error, self._policy)
             retry_after = error.retry_after if isinstance(error, FreshBooksUnavailable) else None
             delay = backoff_delay(attempts + 1, f"{self.partner_id}:{lane}", self._policy.backoff, retry_after)
             self._world.telemetry.call_failed(
@@ -256,26 +272,8 @@ class Supervisor:
             self._world.telemetry.call_recovered(self.partner_id, lane, attempts)
         return event
 
-    async def _note_failure(self, effect: CountPages | PullPages, error: Exception) -> None:
-        """Enter into the sync history that a run fails from now on; without Postgres only the log tells (T3)."""
-        failed = replace(effect.cursor, finished_at=self._world.clock.now())
-        kept, why = self._policy.pull.history_kept, f"{type(error).__name__}: {error}"
-        with suppress(StoreUnavailable):
-            await self._world.store.finish_run(effect.scope, failed.feed, failed, "failed", kept=kept, error=why)
-
     async def _store(self, effect: StoreEffect) -> None:
-        store = self._world.store
-        match effect:
-            case StoreCursor(scope=scope, cursor=cursor):
-                kept = self._policy.pull.history_kept
-                await self._durably(lambda: _store_cursor(self._world, scope, cursor, kept))
-                self._world.telemetry.run_noted(scope.partner_id)
-            case MarkConnected(scope=scope, at=at):
-                await self._durably(lambda: store.mark_connected(scope, at))
-            case Park(scope=scope, reason=reason, at=at):
-                await self._durably(lambda: store.park(scope, reason, at))
-            case _:
-                assert_never(effect)
+        await self._durably(lambda: self._performer.store(effect, self._policy))
 
     async def _durably(self, act: Callable[[], Awaitable[T]]) -> T:
         """Do something with the store, however long Postgres takes: a state is durable before it counts."""
@@ -290,8 +288,3 @@ class Supervisor:
                 self._world.telemetry.call_failed(self.partner_id, "store", str(error), failures, delay)
                 self._pulse.beat(delay)
                 await self._world.clock.sleep(delay)
-
-
-async def _store_cursor(world: World, scope: Scope, cursor: Cursor, kept: timedelta) -> None:
-    await world.store.save_cursor(scope, cursor)
-    await world.store.finish_run(scope, cursor.feed, cursor, "complete", kept=kept)

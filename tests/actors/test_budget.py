@@ -74,6 +74,7 @@ async def test_an_initial_sync_uses_at_least_95_percent_of_the_budget_and_is_nev
     stage.connect()
     async with anyio.create_task_group() as group:
         await group.start(stage.root.run)
+        await stage.until(lambda: isinstance(stage.root.views()[0].state, Pending))
         await stage.until(lambda: not isinstance(stage.root.views()[0].state, Pending) or not _backfills(stage))
         stage.root.drain()
     assert len(windows.whole) >= 1

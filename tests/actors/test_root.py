@@ -244,3 +244,33 @@ async def test_several_partners_connect_side_by_side() -> None:
             lambda: all(stage.status(index) is ConnectionStatus.CONNECTED for index in range(4)), timedelta(minutes=2)
         )
         assert len(stage.root.views()) == 4
+
+
+async def test_who_is_cut_off_in_the_last_moment_of_its_work_does_not_wait_for_more() -> None:
+    stage = ActorStage(0)
+    stage.connect()
+    stage.touch(paused=True)
+    read = stage.store.connection
+
+    async def cut_off_meanwhile(partner_id: PartnerId) -> Connection:
+        scope = stage.root._children[partner_id].scope
+        assert scope is not None
+        scope.cancel()
+        return await read(partner_id)
+
+    stage.store.connection = cut_off_meanwhile  # type: ignore[method-assign]
+    async with running(stage):
+        await anyio.sleep(1)
+        assert not stage.root.count()
+
+
+async def test_an_idle_supervisor_is_no_task() -> None:
+    async with connected(0, 0) as stage:
+        stage.touch(paused=True)
+        await anyio.sleep(1)
+        before = len(anyio.get_running_tasks())
+        stage.connect(1)
+        stage.touch(1, paused=True)
+        await anyio.sleep(1)
+        assert stage.root.count() == 2
+        assert len(anyio.get_running_tasks()) == before

@@ -1,0 +1,65 @@
+"""One clock for all who wait: whom to wake, and when. Who waits costs an entry in it, and no task."""
+
+import heapq
+
+import anyio
+
+from daemon.actors.ports import Clock
+from daemon.core.model import PartnerId
+
+SLACK = 100
+"""So many alarms that are off may stay in the heap, and as many as there are that are on."""
+
+
+class AlarmClock:
+    """Holds at most one alarm a partner; alarms that were set anew or put off stay in the heap until their time."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._alarms: dict[PartnerId, float] = {}
+        self._heap: list[tuple[float, PartnerId]] = []
+        self._sooner = anyio.Event()
+
+    def __contains__(self, partner_id: PartnerId) -> bool:
+        """Whether the partner has an alarm that has not rung."""
+        return partner_id in self._alarms
+
+    def set(self, partner_id: PartnerId, seconds: float) -> None:
+        """Ring for the partner in so many seconds, and no more when it would have rung before."""
+        at = self._clock.monotonic() + seconds
+        self._alarms[partner_id] = at
+        if len(self._heap) > 2 * len(self._alarms) + SLACK:
+            self._heap = [(at, name) for name, at in self._alarms.items()]
+            heapq.heapify(self._heap)
+        else:
+            heapq.heappush(self._heap, (at, partner_id))
+        if self._heap[0] == (at, partner_id):
+            self._sooner.set()
+
+    def hurry(self, partner_id: PartnerId) -> None:
+        """Let an alarm ring now; who has none is awake already."""
+        if partner_id in self._alarms:
+            self.set(partner_id, 0)
+
+    def off(self, partner_id: PartnerId) -> None:
+        """Put an alarm off for good."""
+        self._alarms.pop(partner_id, None)
+
+    async def ring(self) -> list[PartnerId]:
+        """Wait until an alarm rings; tell whose do, in the order of their times. They have none any more."""
+        while not (rung := self._rung()):
+            self._sooner = anyio.Event()
+            first = self._heap[0][0] - self._clock.monotonic() if self._heap else None
+            with anyio.move_on_after(first):
+                await self._sooner.wait()
+        return rung
+
+    def _rung(self) -> list[PartnerId]:
+        rung: list[PartnerId] = []
+        now = self._clock.monotonic()
+        while self._heap and self._heap[0][0] <= now:
+            at, partner_id = heapq.heappop(self._heap)
+            if self._alarms.get(partner_id) == at:
+                del self._alarms[partner_id]
+                rung.append(partner_id)
+        return rung
