@@ -125,10 +125,11 @@ class Watch:
         views = self.parts.root.views()
         return len(views) == self.job.partners and not any(isinstance(view.state, NotConnected) for view in views)
 
-    def are_idle(self) -> bool:
-        """Whether everybody's first work is done: nothing is in flight."""
-        lanes = [view.state.lanes for view in self.parts.root.views() if not isinstance(view.state, NotConnected)]
-        return not any(lane.busy for own in lanes for lane in (own.auth, own.push, own.verify))
+    def are_settled(self) -> bool:
+        """Whether everybody's first work is done: the accounts are listed, and are to be again tomorrow."""
+        now = self.clock.now()
+        states = [view.state for view in self.parts.root.views() if not isinstance(view.state, NotConnected)]
+        return all(own.connection.paused or not (at := own.schedule.accounts_at) or at > now for own in states)
 
     def are_retuned(self) -> bool:
         return not any(child.supervisor.is_rung for child in self.parts.root._children.values())
@@ -171,9 +172,9 @@ async def measure(job: FleetJob) -> Fleet:
     metrics = Metrics(CollectorRegistry(), partner_series=False)
     board, log = FleetBoard(clock), structlog.get_logger("bench")
     database = await asyncpg.connect(job.dsn)
-    launch = Launch(settings=settings, load=lambda: settings)
+    launch, policy = Launch(settings=settings, load=lambda: settings), settings.policy()
     try:
-        async with wired(launch, Database(dsn=job.dsn), settings.policy, clock, metrics, log) as parts:
+        async with wired(launch, Database(dsn=job.dsn), lambda: policy, clock, metrics, log) as parts:
             board.watch(parts.root)
             watch = Watch(job, parts, metrics, clock, database, Lateness(clock))
             async with anyio.create_task_group() as group:
@@ -197,7 +198,7 @@ async def _lived(watch: Watch, group: Any, settings: Settings) -> Fleet:
     group.start_soon(keep_settled, root.count, clock)
     ready_s = clock.monotonic() - began
     supervised_s = ready_s + await watch.until(watch.are_supervised)
-    settled_s = supervised_s + await watch.until(watch.are_idle)
+    settled_s = supervised_s + await watch.until(watch.are_settled)
     start_cpu, start_late = time.process_time() - cpu, watch.lateness.at(0.99)
     await clock.sleep(2.0)
     weight = rss_mb()
