@@ -3,12 +3,15 @@
 import heapq
 
 import anyio
+import anyio.lowlevel
 
 from daemon.actors.ports import Clock
 from daemon.core.model import PartnerId
 
 SLACK = 100
 """So many alarms that are off may stay in the heap, and as many as there are that are on."""
+LOT = 100
+"""So many are woken together; between two lots everybody else has a turn."""
 
 
 class AlarmClock:
@@ -46,7 +49,8 @@ class AlarmClock:
         self._alarms.pop(partner_id, None)
 
     async def ring(self) -> list[PartnerId]:
-        """Wait until an alarm rings; tell whose do, in the order of their times. They have none any more."""
+        """Wait until an alarm rings; tell whose do, the earliest first, a lot at most. They have none any more."""
+        await anyio.lowlevel.checkpoint()
         while not (rung := self._rung()):
             self._sooner = anyio.Event()
             first = self._heap[0][0] - self._clock.monotonic() if self._heap else None
@@ -57,7 +61,7 @@ class AlarmClock:
     def _rung(self) -> list[PartnerId]:
         rung: list[PartnerId] = []
         now = self._clock.monotonic()
-        while self._heap and self._heap[0][0] <= now:
+        while self._heap and self._heap[0][0] <= now and len(rung) < LOT:
             at, partner_id = heapq.heappop(self._heap)
             if self._alarms.get(partner_id) == at:
                 del self._alarms[partner_id]

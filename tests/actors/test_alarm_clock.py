@@ -3,8 +3,9 @@
 import random
 
 import anyio
+import anyio.lowlevel
 
-from daemon.actors.alarm_clock import SLACK, AlarmClock
+from daemon.actors.alarm_clock import LOT, SLACK, AlarmClock
 from daemon.core.model import PartnerId
 from tests.virtual_time import VirtualClock
 
@@ -64,6 +65,25 @@ async def test_one_that_is_off_rings_no_more() -> None:
     waiting.off(C)
     waiting.hurry(A)
     assert (await waiting.ring(), anyio.current_time()) == ([B], 20)
+
+
+async def test_many_that_ring_together_leave_everybody_else_a_turn() -> None:
+    waiting, turns = alarms(), 0
+    for number in range(3 * LOT):
+        waiting.set(PartnerId(f"pt_{number:03}"), 0)
+
+    async def somebody_else() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await anyio.lowlevel.checkpoint()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(somebody_else)
+        lots = [await waiting.ring() for _ in range(3)]
+        group.cancel_scope.cancel()
+    assert [len(lot) for lot in lots] == [LOT] * 3
+    assert turns >= 3
 
 
 async def test_alarms_that_are_set_again_and_again_are_forgotten() -> None:
