@@ -2,10 +2,11 @@
 
 import enum
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from daemon.core.model import Resource
+from daemon.core.model.quick import quick, replace
 from daemon.core.policy import PullPolicy
 
 
@@ -19,6 +20,7 @@ class Feed(enum.StrEnum):
     CENSUS = "census"
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pass:
     """One listing to be read from its first page to its last.
@@ -35,6 +37,7 @@ class Pass:
     updated_from: date | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cursor:
     """How far a feed has come: the passes that remain and the next page of the first of them.
@@ -79,6 +82,7 @@ class Cursor:
         )
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageFacts:
     """What one fetched page told: the number asked for, the listing's page and record counts; records written, read.

@@ -1,11 +1,11 @@
 """What a person's change of the connection, or an operator's of the policy, does to a supervisor's state."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from daemon.core.backoff import fraction
 from daemon.core.deadlines import refresh_at, with_deadlines
 from daemon.core.model import Scope
+from daemon.core.model.quick import replace
 from daemon.core.policy import Policy
 from daemon.core.schedule import lane_of, with_lane
 from daemon.core.state import (

@@ -1,11 +1,11 @@
 """When each feed runs next, worked out from what is stored, so that a restart, a reload and Sync now always agree."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
 from daemon.core.backfill import Cursor, Feed
+from daemon.core.model.quick import replace
 from daemon.core.policy import Policy, PullPolicy
 from daemon.core.state import Connection, ConnectionStatus
 

@@ -1,8 +1,9 @@
 """FreshBooks' two budgets as token buckets that take `now`; a 429 lowers them, time raises them again."""
 
 import enum
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from daemon.core.model.quick import quick, replace
 from daemon.core.policy import RatePolicy
 
 
@@ -24,6 +25,7 @@ PAUSE_S = 1.0
 """A 429 closes its budget for at least this long; those that arrive meanwhile are echoes of the same excess."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bucket:
     """A token bucket: `full_rate` per second is what FreshBooks allows, `rate` what we dare.
@@ -44,6 +46,7 @@ class Bucket:
     closed_until: float = 0.0
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
     """An account's two buckets: every call draws on `calls`, accounting creates on both (FB API s7)."""

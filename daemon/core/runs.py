@@ -1,10 +1,10 @@
 """What happens when a feed's run is complete: it is closed, stored, and at the end of the initial sync connects."""
 
-from dataclasses import replace
 from datetime import datetime
 
 from daemon.core.backfill import Cursor, Feed, finish
 from daemon.core.effects import MarkConnected, StoreCursor, StoreEffect
+from daemon.core.model.quick import replace
 from daemon.core.policy import Policy, PullPolicy
 from daemon.core.schedule import dated, with_cursor
 from daemon.core.state import Connected, ConnectionStatus, Pending, Syncing, cursor_of

@@ -1,7 +1,6 @@
 """Which effect each lane should start now, and when to wake up next: both read off the state's deadlines."""
 
 import enum
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import assert_never
 from zoneinfo import ZoneInfo
@@ -20,6 +19,7 @@ from daemon.core.effects import (
     RevokeToken,
     VerifyBooks,
 )
+from daemon.core.model.quick import replace
 from daemon.core.policy import Policy, PullPolicy
 from daemon.core.state import Connected, Lane, LaneState, NotConnected, Pending, State, Syncing, cursor_of, is_leaving
 

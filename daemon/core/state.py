@@ -1,12 +1,13 @@
 """The supervisor's state: the product's three words, with deadlines as `_at` fields and the lanes as values."""
 
 import enum
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
 from daemon.core.backfill import Cursor, Feed
 from daemon.core.model import PartnerId, Scope
+from daemon.core.model.quick import quick
 
 
 class ConnectionStatus(enum.StrEnum):
@@ -17,6 +18,7 @@ class ConnectionStatus(enum.StrEnum):
     CONNECTED = "connected"
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
     """A partner's connection as stored: what a supervisor starts from, so that crash, reload and reboot are one path.
@@ -52,6 +54,7 @@ class Lane(enum.StrEnum):
     VERIFY = "verify"
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneState:
     """Whether a lane has an effect in flight, and how its failures hold it back.
@@ -70,6 +73,7 @@ class LaneState:
 _FREE = LaneState()
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lanes:
     """The four lanes of a supervisor."""
@@ -80,6 +84,7 @@ class Lanes:
     verify: LaneState = _FREE
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
     """The deadlines of a connection. None means: nothing to do until an event says so.
@@ -103,6 +108,7 @@ class NotConnected:
     partner_id: PartnerId
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pending:
     """Connected by consent; the initial sync is under way (C3)."""
@@ -111,10 +117,11 @@ class Pending:
     connection: Connection
     cursors: tuple[Cursor, ...]
     schedule: Schedule
-    lanes: Lanes = field(default_factory=Lanes)
+    lanes: Lanes = Lanes()
     parked: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connected:
     """All history is in; changes are followed both ways."""
@@ -123,7 +130,7 @@ class Connected:
     connection: Connection
     cursors: tuple[Cursor, ...]
     schedule: Schedule
-    lanes: Lanes = field(default_factory=Lanes)
+    lanes: Lanes = Lanes()
     parked: str | None = None
 
 

@@ -3,9 +3,11 @@
 import math
 from dataclasses import dataclass
 
+from daemon.core.model.quick import quick
 from daemon.core.policy import RatePolicy
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
     """Calls so far, each fading away over a window; `at` is when they were counted, on a clock that never steps."""

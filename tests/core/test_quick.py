@@ -4,6 +4,7 @@ from dataclasses import FrozenInstanceError, dataclass, replace
 
 import pytest
 
+from daemon.core.model import quick as quickly
 from daemon.core.model.quick import quick
 
 
@@ -20,6 +21,25 @@ def test_a_quick_value_holds_what_it_was_given_and_its_defaults() -> None:
     assert Point(x=1) == Point(x=1, y=7) != Point(x=2)
     assert hash(Point(x=1)) == hash(Point(x=1, y=7))
     assert replace(Point(x=1), y=3) == Point(x=1, y=3)
+
+
+def test_a_changed_copy_of_a_quick_value_is_what_dataclasses_would_make() -> None:
+    point = Point(x=1)
+    copy = quickly.replace(point, y=3)
+    assert copy == replace(point, y=3)
+    assert (type(copy), point) == (Point, Point(x=1))
+    with pytest.raises(FrozenInstanceError):
+        copy.x = 2  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        quickly.replace(point, z=3)  # type: ignore[call-arg]
+
+
+def test_a_changed_copy_of_any_other_dataclass_is_made_by_dataclasses() -> None:
+    @dataclass(frozen=True)
+    class Plain:
+        x: int
+
+    assert quickly.replace(Plain(1), x=2) == Plain(2)
 
 
 def test_a_quick_value_cannot_be_changed() -> None:

