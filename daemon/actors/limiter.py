@@ -13,7 +13,7 @@ from daemon.actors.ports import Accounting, Clock, Telemetry
 from daemon.core.errors import FreshBooksUnavailable
 from daemon.core.model import PartnerId
 from daemon.core.policy import RatePolicy
-from daemon.core.rate_limit import Priority, new_budget, retuned, take, throttled, wait_for
+from daemon.core.rate_limit import Priority, new_budget, retuned, take, throttled
 from daemon.core.usage import Shares, Usage, counted, shares
 
 T = TypeVar("T")
@@ -40,6 +40,8 @@ class Limiter:
 
     async def acquire(self, priority: Priority, *, create: bool = False) -> None:
         """Wait until this call may be made; the more urgent priority goes first, then the earlier one."""
+        if not self._waiting and self._draw(self._clock.monotonic(), create=create) <= 0:
+            return
         waiter = _Waiter(priority=priority, turn=next(self._turns), create=create)
         heapq.heappush(self._waiting, waiter)
         try:
@@ -70,16 +72,22 @@ class Limiter:
         now = self._clock.monotonic()
         soonest = _WAIT_MAX_S
         for waiter in sorted(self._waiting):
-            wait = wait_for(self._budget, now, create=waiter.create)
+            wait = self._draw(now, create=waiter.create)
             if wait > 0:
                 soonest = min(soonest, wait)
-                continue
-            self._budget, _ = take(self._budget, now, create=waiter.create)
-            self._usage = counted(self._usage, self._policy, now, create=waiter.create)
-            waiter.granted.set()
+            else:
+                waiter.granted.set()
         self._waiting = [waiter for waiter in self._waiting if not waiter.granted.is_set()]
         heapq.heapify(self._waiting)
         return soonest
+
+    def _draw(self, now: float, *, create: bool) -> float:
+        """Draw one call if it may be made now; else tell how long it would have to wait."""
+        budget, wait = take(self._budget, now, create=create)
+        if wait <= 0:
+            self._budget = budget
+            self._usage = counted(self._usage, self._policy, now, create=create)
+        return wait
 
     def _forget(self, waiter: _Waiter) -> None:
         if waiter in self._waiting:

@@ -176,7 +176,7 @@ async def reread_objects(world: World, line: Line, effect: RereadObjects, policy
     due = await world.store.due_rereads(effect.scope, world.clock.now(), policy.rereads_per_step)
     for reread in sorted(due, key=lambda one: one.resource is not Resource.INVOICES):
         await _serve(world, line, effect.scope, reread)
-    return ObjectsReread(next_at=await world.store.next_reread_at(effect.scope))
+    return ObjectsReread(next_at=await world.store.next_reread_at(effect.scope), served=bool(due))
 
 
 async def _serve(world: World, line: Line, scope: Scope, reread: Reread) -> None:

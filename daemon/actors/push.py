@@ -66,38 +66,43 @@ class _Turn:
         self._through = 0
         self._failures: list[Exception] = []
         # The store keeps one push per invoice in flight; two claims at once could not see each other.
-        self._claiming = anyio.Lock()
+        self._claiming = anyio.Lock(fast_acquire=True)
 
     async def pay(self) -> bool:
-        """Work on the payments that are due; tell whether any was."""
+        """Work on the payments that are due; tell whether any was. Most turns find none, and start no worker."""
+        first = await self._claim()
+        if first is None:
+            return False
         async with anyio.create_task_group() as workers:
-            self._start(workers)
+            self._start(workers, first)
         refused = [error for error in self._failures if isinstance(error, _AUTHORIZATION)]
         if refused or (self._failures and not self._through):
             raise (*refused, *self._failures)[0]
         # One that could not be read waits by itself, and holds up no other.
         return bool(self._through or self._failures)
 
-    def _start(self, workers: TaskGroup) -> None:
+    def _start(self, workers: TaskGroup, first: Claim | None = None) -> None:
         self._workers += 1
-        workers.start_soon(self._work, workers)
+        workers.start_soon(self._work, workers, first)
 
-    async def _work(self, workers: TaskGroup) -> None:
+    async def _work(self, workers: TaskGroup, first: Claim | None) -> None:
         """Take payments until none is due or one fails; whoever finds more work asks for another worker."""
         try:
-            while self._goes_on() and self._world.clock.now() < self._until:
-                claim = await self._claim()
-                if claim is None:
-                    return
+            claim = first or await self._claim()
+            while claim is not None:
                 if claim.others and self._workers < self._policy.in_flight:
                     self._start(workers)
                 await self._push(claim)
+                claim = await self._claim()
         except (*_AUTHORIZATION, *_FAILURES) as error:
             self._failures.append(error)
 
     async def _claim(self) -> Claim | None:
+        """Claim what is due next, unless nothing more is to be begun."""
         async with self._claiming:
             now = self._world.clock.now()
+            if not self._goes_on() or now >= self._until:
+                return None
             return await self._world.store.claim(self._effect.scope, now, self._deadline(now))
 
     async def _push(self, claim: Claim) -> None:

@@ -68,8 +68,11 @@ class ReadAhead:
 
         A failure after the first one leaves the pages before it to be stored; the next take tries anew.
         """
-        self._turn_to(line, priority, cursor)
+        run = self._turn_to(line, priority, cursor)
         self._in_flight = in_flight
+        if self._next == self._last and not self._answers and not self._under_way:
+            # One that goes alone needs no task of its own: most passes that follow changes are one page.
+            await self._fetch(run, self._next, self._begin(self._next))
         self._fill()
         while not self._are_enough():
             self._arrived = anyio.Event()
@@ -97,7 +100,7 @@ class ReadAhead:
         self._answers.clear()
         self._run = None
 
-    def _turn_to(self, line: Line, priority: Priority, cursor: Cursor) -> None:
+    def _turn_to(self, line: Line, priority: Priority, cursor: Cursor) -> _Run:
         """Go on where the last take ended, or begin anew at another place."""
         run, wanted = self._run, cursor.queue[0]
         goes_on = run is not None and (run.listing, run.page_size) == (wanted, cursor.page_size)
@@ -108,6 +111,7 @@ class ReadAhead:
         # The first page of a listing goes alone, to learn how many there are.
         self._last = max(known, cursor.page)
         self._run = _Run(listing=wanted, page_size=cursor.page_size, line=line, priority=priority)
+        return self._run
 
     def _is_stale(self) -> bool:
         oldest = min((page.reading.began_at for page in self._answers.values() if isinstance(page, Page)), default=None)
@@ -130,9 +134,12 @@ class ReadAhead:
             if len(self._unanswered) >= self._in_flight:
                 return
             if page not in self._answers and page not in self._under_way:
-                self._unanswered.add(page)
-                scope = self._under_way[page] = anyio.CancelScope()
-                self._tasks.start_soon(self._fetch, self._run, page, scope)
+                self._tasks.start_soon(self._fetch, self._run, page, self._begin(page))
+
+    def _begin(self, page: int) -> anyio.CancelScope:
+        self._unanswered.add(page)
+        scope = self._under_way[page] = anyio.CancelScope()
+        return scope
 
     async def _fetch(self, run: _Run, page: int, scope: anyio.CancelScope) -> None:
         answer: Page | Exception | None = None

@@ -85,9 +85,10 @@ class PagesStored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectsReread:
-    """The due rereads were served; the next is due at `next_at`."""
+    """The due rereads were served, if there were any; the next is due at `next_at`."""
 
     next_at: datetime | None
+    served: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,6 @@ knows a clock or a network. An effect in flight is always answered by exactly on
 for raises and moves nothing.
 """
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
@@ -14,6 +13,7 @@ from daemon.core.backoff import backoff_delay, fraction
 from daemon.core.changes import asked, connection_changed, restored, retuned
 from daemon.core.deadlines import refresh_at
 from daemon.core.effects import Effect, Park
+from daemon.core.model.quick import replace
 from daemon.core.policy import Policy
 from daemon.core.runs import close_runs
 from daemon.core.schedule import dated, lane_of, start_work, with_cursor, with_lane
@@ -165,11 +165,11 @@ def _answered(  # noqa: C901, PLR0911, PLR0912 one case per answer: the table re
     match event:
         case events.PagesStored():
             return _pages_stored(state, event, now, policy)
-        case events.ObjectsReread(next_at=next_at):
+        case events.ObjectsReread(next_at=next_at, served=served):
             reread_at = now if state.lanes.pull.asked else next_at
             state = _succeeded(state, Lane.PULL)
             state = replace(state, schedule=replace(state.schedule, reread_at=reread_at))
-            return asked(state, Lane.PUSH, now)
+            return asked(state, Lane.PUSH, now) if served else state
         case events.AccountsListed():
             state = _succeeded(state, Lane.PULL)
             return replace(state, schedule=replace(state.schedule, accounts_at=now + policy.pull.accounts_interval))

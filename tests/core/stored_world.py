@@ -154,7 +154,7 @@ class World:
             case CountPages() | PullPages():
                 return self._pages_success(effect, changed, pages)
             case RereadObjects():
-                return events.ObjectsReread(next_at=later)
+                return events.ObjectsReread(next_at=later, served=changed > 0)
             case ListAccounts() | EnsureCallbacks():
                 is_list = isinstance(effect, ListAccounts)
                 return events.AccountsListed() if is_list else events.CallbacksEnsured(done=changed == 0)

@@ -59,7 +59,7 @@ ANSWERS: dict[str, events.Event] = {
     "TokenLost": events.TokenLost(reason="revoked"),
     "TokenRevoked": events.TokenRevoked(),
     "PagesStored": events.PagesStored(scope=SCOPE, cursor=RUN),
-    "ObjectsReread": events.ObjectsReread(next_at=None),
+    "ObjectsReread": events.ObjectsReread(next_at=None, served=True),
     "AccountsListed": events.AccountsListed(),
     "CallbacksEnsured": events.CallbacksEnsured(done=True),
     "Pushed": events.Pushed(next_at=None),

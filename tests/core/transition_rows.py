@@ -152,14 +152,21 @@ ROWS: list[Row] = [
     (
         "objects read again may let a payment go",
         in_flight(settled(reread_at=NOW), Lane.PULL),
-        events.ObjectsReread(next_at=NOW + minutes(5)),
+        events.ObjectsReread(next_at=NOW + minutes(5), served=True),
         in_flight(settled(reread_at=NOW + minutes(5), push_at=NOW), Lane.PUSH),
         [PUSH],
     ),
     (
+        "a look that found nothing to read again lets no payment go",
+        in_flight(settled(reread_at=NOW), Lane.PULL),
+        events.ObjectsReread(next_at=NOW + minutes(5), served=False),
+        settled(reread_at=NOW + minutes(5)),
+        [],
+    ),
+    (
         "objects read again while a doorbell rang are read once more",
         in_flight(in_flight(settled(reread_at=NOW), Lane.PULL, asked=True), Lane.PUSH),
-        events.ObjectsReread(next_at=None),
+        events.ObjectsReread(next_at=None, served=True),
         in_flight(in_flight(settled(reread_at=NOW, push_at=NOW), Lane.PULL), Lane.PUSH, asked=True),
         [REREAD],
     ),
@@ -278,7 +285,7 @@ ROWS: list[Row] = [
     (
         "the tokens are revoked once nothing uses them",
         in_flight(idle(ENDING), Lane.PULL),
-        events.ObjectsReread(next_at=None),
+        events.ObjectsReread(next_at=None, served=True),
         in_flight(idle(ENDING, reread_at=None), Lane.AUTH),
         [REVOKE],
     ),
