@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import anyio.lowlevel
@@ -19,7 +20,7 @@ from daemon.core.model import AccountId
 from daemon.sandbox.accounts import Account
 from daemon.sandbox.clock import Clock as SandboxClock
 from daemon.sandbox.errors import ApiError, Family, error_body
-from daemon.sandbox.listing import Context, list_page, parse_query
+from daemon.sandbox.listing import Context, ListQuery, list_page, parse_query
 from daemon.sandbox.options import SandboxOptions
 from daemon.sandbox.rendering import page_bytes, single
 from daemon.sandbox.resources import RESOURCES, Resource
@@ -127,7 +128,7 @@ class DirectCaller(Caller):
         if parts[3] == "journal_entries":
             return self._journal(account, call)
         resource = next(row for row in RESOURCES if row.path == f"{parts[3]}/{parts[4]}")
-        query = parse_query(MultiDict(list(call.params)))
+        query = _read_query(tuple(call.params))
         view = self.sandbox.view(account, query.includes)
         if call.method == "POST":
             body = msgspec.json.decode(call.body or b"{}")[resource.singular]
@@ -139,7 +140,7 @@ class DirectCaller(Caller):
             return single(resource.singular, resource.render(view, row))
         if len(parts) > LIST_PARTS:
             return single(resource.singular, resource.render(view, resource.find(account.books, int(parts[5]))))
-        return self._list(account, resource, call)
+        return self._list(account, resource, query)
 
     def _journal(self, account: Account, call: Call) -> bytes:
         if call.method == "POST":
@@ -154,8 +155,7 @@ class DirectCaller(Caller):
             result = {"journal_entry_details": listed, "page": 1, "pages": 1, "per_page": 100, "total": len(rows)}
         return msgspec.json.encode({"response": {"result": result}})
 
-    def _list(self, account: Account, resource: Resource, call: Call) -> bytes:
-        query = parse_query(MultiDict(list(call.params)))
+    def _list(self, account: Account, resource: Resource, query: ListQuery) -> bytes:
         context = Context(books=account.books, today=eastern_day(self.sandbox.clock.now()))
         page = list_page(resource.path, resource.listing, context, query, account.selections)
         view = self.sandbox.view(account, query.includes)
@@ -163,6 +163,12 @@ class DirectCaller(Caller):
 
 
 LIST_PARTS = 5
+
+
+@lru_cache(maxsize=1000)
+def _read_query(params: tuple[tuple[str, str], ...]) -> ListQuery:
+    """Read a call's parameters; the daemon asks the same again and again."""
+    return parse_query(MultiDict(params))
 
 
 def direct_account(caller: Caller, account: Account, now: Callable[[], datetime]) -> FreshBooksAccount:

@@ -2,7 +2,7 @@
 
 import contextlib
 import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -170,6 +170,9 @@ class Books:
         self.rereads[key] = reread
 
 
+ROWS = tuple(row.name for row in fields(Books) if isinstance(getattr(Books(), row.name), dict | list))
+
+
 def merge_dated(rows: dict[int, Any], row: FbCustomer | FbPayment, reading: Reading) -> bool:
     stored = rows.get(row.id)
     if stored is not None:
@@ -183,8 +186,9 @@ def merge_dated(rows: dict[int, Any], row: FbCustomer | FbPayment, reading: Read
 @contextlib.contextmanager
 def transaction(books: dict[PartnerId, Books], partner_id: PartnerId) -> Any:
     """Put everything back when the block fails, as a database would."""
-    before = copy.copy(books[partner_id])
-    kept = {name: copy.copy(getattr(before, name)) for name in Books.__dataclass_fields__}
+    before = books[partner_id]
+    kept = {name: getattr(before, name).copy() for name in ROWS}
+    kept |= {"accounts": before.accounts, "entries": copy.copy(before.entries)}
     try:
         yield
     except BaseException:

@@ -92,13 +92,10 @@ class MemoryStore(MemoryConnections, MemoryEntries):
     async def fingerprints(self, scope: Scope, resource: Resource, ids: Sequence[int]) -> Mapping[int, int]:
         self.fail("fingerprints")
         books = self.books[scope.partner_id]
-        known: dict[Resource, Mapping[Any, Any]] = {
-            Resource.CUSTOMERS: {key: row for key, (row, _) in books.customers.items()},
-            Resource.PAYMENTS: {key: row for key, (row, _) in books.fb_payments.items()},
-            Resource.INVOICES: books.invoices,
-            Resource.CREDITS: books.credits,
-        }
-        rows = known[resource]
+        if resource in {Resource.CUSTOMERS, Resource.PAYMENTS}:
+            dated: Mapping[int, Any] = books.customers if resource is Resource.CUSTOMERS else books.fb_payments
+            return {key: dated[key][0].fingerprint for key in ids if key in dated}
+        rows: Mapping[Any, Any] = books.invoices if resource is Resource.INVOICES else books.credits
         return {key: rows[key].fingerprint for key in ids if key in rows}
 
     async def merge_customers(self, scope: Scope, customers: Sequence[FbCustomer], reading: Reading) -> int:

@@ -1,6 +1,7 @@
 """Virtual time: an event loop whose clock jumps to the next deadline whenever nothing else can happen."""
 
 import asyncio
+import math
 import selectors
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -11,16 +12,29 @@ from typing_extensions import override
 START = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
 
-class _JumpingSelector(selectors.BaseSelector):
-    """Never waits: where the loop would sleep until a deadline, its clock is moved there instead."""
+class NeverRestsError(BaseException):
+    """Something works without end and without need: no supervisor may take this for a crash of its own."""
 
-    def __init__(self, inner: selectors.BaseSelector) -> None:
+
+class _JumpingSelector(selectors.BaseSelector):
+    """Never waits: where the loop would sleep until a deadline, its clock is moved there instead.
+
+    After `rounds_max` rounds of the loop at one moment it gives up.
+    """
+
+    def __init__(self, inner: selectors.BaseSelector, rounds_max: float) -> None:
         self._inner = inner
+        self._rounds_max = rounds_max
+        self._rounds = 0
         self.elapsed = 0.0
 
     @override
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout == 0:
+            self._rounds += 1
+            if self._rounds > self._rounds_max:
+                self._rounds = 0
+                raise NeverRestsError(f"time stands still at {self.elapsed} s")
             return []
         ready = self._inner.select(0)
         if ready:
@@ -28,6 +42,7 @@ class _JumpingSelector(selectors.BaseSelector):
         if timeout is None:
             return self._inner.select(None)
         self.elapsed += timeout
+        self._rounds = 0
         return ready
 
     @override
@@ -50,8 +65,10 @@ class _JumpingSelector(selectors.BaseSelector):
 class VirtualLoop(asyncio.SelectorEventLoop):
     """A loop in which an hour of waiting takes no time; for code that touches no real socket."""
 
+    rounds_max: float = math.inf
+
     def __init__(self) -> None:
-        self._jumping = _JumpingSelector(selectors.DefaultSelector())
+        self._jumping = _JumpingSelector(selectors.DefaultSelector(), self.rounds_max)
         super().__init__(self._jumping)
 
     @override
@@ -69,9 +86,13 @@ class VirtualClock:
     def __init__(self, start: datetime = START) -> None:
         self._start = start
         self._stepped = timedelta(0)
+        self._read: tuple[float, datetime] | None = None
 
     def now(self) -> datetime:
-        return self._start + self._stepped + timedelta(seconds=asyncio.get_running_loop().time())
+        elapsed = asyncio.get_running_loop().time()
+        if self._read is None or self._read[0] != elapsed:
+            self._read = (elapsed, self._start + self._stepped + timedelta(seconds=elapsed))
+        return self._read[1]
 
     def monotonic(self) -> float:
         return asyncio.get_running_loop().time()
@@ -81,3 +102,4 @@ class VirtualClock:
 
     def step(self, by: timedelta) -> None:
         self._stepped += by
+        self._read = None

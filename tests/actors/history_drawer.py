@@ -68,6 +68,8 @@ class Drawer:
     choices: dict[tuple[PaymentId, int], Choice] = field(default_factory=dict)
     taken: set[InvoiceId] = field(default_factory=set)
     wrong: list[str] = field(default_factory=list)
+    seen: tuple[Any, ...] = ()
+    """What `look` looked at last."""
     reader: Callable[[], Clock | None] = lambda: None
     """The clock of the process that reads, where several mistake the time: it dates a freeze by its own."""
 
@@ -93,6 +95,11 @@ class Drawer:
     def look(self) -> None:
         """Note which invoices froze or thawed, whose money was ever lost, and which records were named."""
         rows = self.stage.rows()
+        # Rows are values: where all are the same, looking again would note nothing new.
+        seen = (rows.payments, rows.invoices, rows.pushes, self._books.payments.version)
+        if seen == self.seen:
+            return
+        self.seen = (dict(rows.payments), dict(rows.invoices), dict(rows.pushes), self._books.payments.version)
         self.lost |= {payment.id for payment in rows.payments.values() if payment.status in LOST_MONEY}
         for invoice_id, row in rows.invoices.items():
             before = self.frozen.get(invoice_id)

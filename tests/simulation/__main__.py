@@ -7,6 +7,7 @@ as make has it: the order of a set of words is a part of what happens.
 import argparse
 import json
 import os
+import resource
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -14,6 +15,7 @@ from functools import partial
 from daemon.adapters.clock import SystemClock
 from tests.simulation.plans import SHORT, STRETCHED, YEAR
 from tests.simulation.simulation import Outcome, simulate
+from tests.simulation.watching import untold
 
 PLANS = {"short": SHORT, "year": YEAR, "stretched": STRETCHED}
 
@@ -36,6 +38,11 @@ def report(outcome: Outcome, *, whole: bool) -> None:
         print("\n".join(f"  wrong: {fault}" for fault in outcome.faults))
 
 
+def tell(line: str) -> None:
+    """Say how far a long run has come, beside its result."""
+    print(line, file=sys.stderr, flush=True)
+
+
 def main() -> int:
     asked, clock = arguments(), SystemClock()
     began = clock.monotonic()
@@ -43,7 +50,10 @@ def main() -> int:
     totals = {"virtual_days": 0.0, "steps": 0, "violations": 0, "kills": 0, "freezes": 0, "outages": 0}
     failing: list[int] = []
     with ProcessPoolExecutor(asked.jobs) as pool:
-        for outcome in pool.map(partial(simulate, plan=PLANS[asked.plan]), seeds):
+        play = partial(simulate, plan=PLANS[asked.plan], progress=tell if asked.seeds == 1 else untold)
+        for outcome in pool.map(play, seeds):
+            if PLANS[asked.plan].days:
+                tell(f"seed {outcome.seed}: {outcome.days:.0f} days, {outcome.steps:,} steps")
             report(outcome, whole=asked.seeds == 1)
             totals["virtual_days"] += outcome.days
             totals["steps"] += outcome.steps
@@ -55,6 +65,8 @@ def main() -> int:
     seconds = clock.monotonic() - began
     totals["virtual_days"] = round(totals["virtual_days"], 1)
     figures = {"seeds": asked.seeds, **totals, "failing": failing, "seconds": round(seconds, 1)}
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    figures["processor_s"] = round(used.ru_utime + used.ru_stime, 1)
     print(json.dumps({**figures, "steps_per_s": round(totals["steps"] / seconds)}))
     return 1 if failing else 0
 

@@ -69,9 +69,18 @@ class Gate:
     crossings: int = 0
     crossed: Callable[[str], None] = field(default=lambda _: None)
 
-    async def passes(self, what: str) -> None:
+    def cross(self, what: str) -> bool:
+        """Come to the gate with something; tell whether it is open."""
         self.crossings += 1
         self.crossed(what)
+        return self.opened is None
+
+    async def passes(self, what: str) -> None:
+        if not self.cross(what):
+            await self.wait()
+
+    async def wait(self) -> None:
+        """Stand before a closed gate."""
         while self.opened is not None:
             await self.opened.wait()
 
@@ -101,13 +110,18 @@ class Gated:
         if not inspect.iscoroutinefunction(found):
             return found
 
+        gate, check, answered = self._gate, self._check, f"{name} answered"
+
         async def call(*values: Any, **named: Any) -> Any:
-            await self._gate.passes(name)
-            self._check(name, values[0] if values else None)
+            if not gate.cross(name):
+                await gate.wait()
+            check(name, values[0] if values else None)
             answer = await found(*values, **named)
-            await self._gate.passes(f"{name} answered")
+            if not gate.cross(answered):
+                await gate.wait()
             return answer
 
+        self.__dict__[name] = call  # the next call finds it without asking here
         return call
 
 

@@ -2,12 +2,10 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import Random
-from typing import Any
 from unittest.mock import patch
 
 import anyio
@@ -28,34 +26,18 @@ from tests.actors.stage import PARTNER, ActorStage
 from tests.adapters.freshbooks_chain import KEYS
 from tests.simulation.plans import SHORT, Plan
 from tests.simulation.process import RUNNING, Process, Shared
+from tests.simulation.watching import Progress, Watch, untold
 
 LOOK_S = 6 * 3600.0
+MONTH_DAYS = 30
 FREEZES = (2.0, 30.0, 100.0, 400.0, 900.0, 9000.0)
-
-
-@dataclass(slots=True)
-class Watch:
-    """Fulfils all telemetry by counting; only what tells of a mistake is kept."""
-
-    counts: Counter[str] = field(default_factory=Counter)
-    facts: list[tuple[Any, ...]] = field(default_factory=list)
-
-    def about(self, **ids: str) -> AbstractContextManager[None]:
-        return nullcontext()
-
-    def __getattr__(self, name: str) -> Callable[..., None]:
-        def note(*values: Any, **named: Any) -> None:
-            self.counts[name] += 1
-            if name in {"child_crashed", "child_parked"}:
-                self.facts.append((name, *values))
-
-        return note
 
 
 class Simulation(History):
     """A history in which several processes share the partner, freeze, die, lose Postgres, and mistake the time."""
 
-    def __init__(self, seed: int, plan: Plan = SHORT) -> None:
+    def __init__(self, seed: int, plan: Plan = SHORT, progress: Progress = untold) -> None:
+        self.progress = progress
         self.chance = Random(f"simulation {seed}")
         self.plan = plan
         self.weather = Weather(self.chance)
@@ -75,6 +57,7 @@ class Simulation(History):
         self.fates: Counter[str] = Counter()
         self.seen: list[str] = []
         self.taken = 0
+        self._months = 1
         self._outage = False
         self._calm = False
 
@@ -118,6 +101,16 @@ class Simulation(History):
             await anyio.sleep(min(seconds, LOOK_S))
             seconds -= LOOK_S
             self._take_count()
+            self._tell_month()
+
+    def _tell_month(self) -> None:
+        """Say in a long history how far it has come, a line a month."""
+        days = anyio.current_time() / 86_400
+        if self.plan.days and days >= self._months * MONTH_DAYS:
+            self._months += 1
+            self.progress(
+                f"{self.stage.clock.now():%Y-%m-%d}: day {days:.0f} of {self.plan.days:.0f}, {self.taken:,} steps"
+            )
 
     async def _come_to_rest(self, group: TaskGroup) -> None:
         self.weather.clear()
@@ -261,11 +254,11 @@ class Outcome:
     told: list[str]
 
 
-def simulate(seed: int, plan: Plan = SHORT) -> Outcome:
+def simulate(seed: int, plan: Plan = SHORT, progress: Progress = untold) -> Outcome:
     """Run one seed. What is raised names it."""
 
     async def run() -> Outcome:
-        simulation = Simulation(seed, plan)
+        simulation = Simulation(seed, plan, progress)
         await simulation.run()
         weather, told = simulation.weather, simulation.steps.told
         steps = simulation.taken + weather.calls + weather.statements
