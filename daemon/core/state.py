@@ -84,6 +84,9 @@ class Lanes:
     verify: LaneState = _FREE
 
 
+_ALL_FREE = Lanes()
+
+
 @quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
@@ -117,7 +120,7 @@ class Pending:
     connection: Connection
     cursors: tuple[Cursor, ...]
     schedule: Schedule
-    lanes: Lanes = Lanes()
+    lanes: Lanes = _ALL_FREE
     parked: str | None = None
 
 
@@ -130,7 +133,7 @@ class Connected:
     connection: Connection
     cursors: tuple[Cursor, ...]
     schedule: Schedule
-    lanes: Lanes = Lanes()
+    lanes: Lanes = _ALL_FREE
     parked: str | None = None
 
 
