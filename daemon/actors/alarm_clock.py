@@ -13,6 +13,9 @@ SLACK = 100
 LOT = 100
 """So many are woken together; between two lots everybody else has a turn."""
 
+GRAIN_S = 0.001
+"""The loop's timers are this coarse: who waited for less would look at the clock again and again until it is time."""
+
 
 class AlarmClock:
     """Holds at most one alarm a partner; alarms that were set anew or put off stay in the heap until their time."""
@@ -53,8 +56,8 @@ class AlarmClock:
         await anyio.lowlevel.checkpoint()
         while not (rung := self._rung()):
             self._sooner = anyio.Event()
-            first = self._heap[0][0] - self._clock.monotonic() if self._heap else None
-            with anyio.move_on_after(first):
+            first_s = max(self._heap[0][0] - self._clock.monotonic(), GRAIN_S) if self._heap else None
+            with anyio.move_on_after(first_s):
                 await self._sooner.wait()
         return rung
 

@@ -5,7 +5,7 @@ import random
 import anyio
 import anyio.lowlevel
 
-from daemon.actors.alarm_clock import LOT, SLACK, AlarmClock
+from daemon.actors.alarm_clock import GRAIN_S, LOT, SLACK, AlarmClock
 from daemon.core.model import PartnerId
 from tests.virtual_time import VirtualClock
 
@@ -65,6 +65,13 @@ async def test_one_that_is_off_rings_no_more() -> None:
     waiting.off(C)
     waiting.hurry(A)
     assert (await waiting.ring(), anyio.current_time()) == ([B], 20)
+
+
+async def test_who_rings_within_the_grain_of_the_loop_s_timers_rings_at_its_end() -> None:
+    waiting = alarms()
+    for number, partner_id in enumerate((A, B, C)):
+        waiting.set(partner_id, GRAIN_S * (1 + number) / 3)
+    assert (await waiting.ring(), anyio.current_time()) == ([A, B, C], GRAIN_S)
 
 
 async def test_many_that_ring_together_leave_everybody_else_a_turn() -> None:
