@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help=", ".join(measure.__name__ for measure in (*MEASURES, *FULL_ONLY)))
     given = parser.parse_args()
     scale = QUICK if given.quick else FULL
-    fresh = [peer.name for peer in environments.ALL if not environments.is_made(peer)]
+    fresh = [peer.name for peer in scale.peers if not environments.is_made(peer)]
     _log.info(
         "%s: %s invoices, %d processors, load %.1f%s",
         scale.name,
@@ -52,7 +52,7 @@ def main() -> None:
         os.getloadavg()[0],
         f"; first the environments of {', '.join(fresh)} are made in {environments.cache()}" if fresh else "",
     )
-    for peer in environments.ALL:
+    for peer in scale.peers:
         environments.make(peer)
     rows = anyio.run(measured, scale, frozenset(filter(None, given.only.split(","))))
     print(table(rows))
