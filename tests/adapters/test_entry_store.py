@@ -175,7 +175,9 @@ async def test_a_chosen_account_that_is_gone_wakes_what_waits_for_it_when_it_is_
     assert waiting.reason is Reason.ACCOUNT_GONE
     await books.store.record_entry(taken, waiting)
     assert await nothing_due(books)
-    await books.store.store_ledger_accounts(SCOPE, LEDGER)
+    async with books.wakes() as wakes:
+        await books.store.store_ledger_accounts(SCOPE, LEDGER)
+        assert await anext(wakes) == (PARTNER, "push")
     assert not (await claim(books)).accounts.gone_is_known
 
 

@@ -8,6 +8,7 @@ from daemon.adapters.postgres.invoice_context import load_contexts
 from daemon.adapters.postgres.invoice_merge import merge_decisions
 from daemon.adapters.postgres.issue_reconcile import close_issues, open_issue
 from daemon.adapters.postgres.pool import Bound, Source
+from daemon.adapters.postgres.push_changes import notify
 from daemon.adapters.postgres.record_merge import clear_quarantine, merge_credits, merge_customers, merge_payments
 from daemon.adapters.postgres.reread_queue import RereadQueue, queue_invoices
 from daemon.core.backfill import Cursor
@@ -141,7 +142,8 @@ class PullStore(RereadQueue):
             await connection.execute(
                 _ACCOUNTS["retire_ledger"], scope.partner_id, scope.account_id, [account.id for account in accounts]
             )
-            await connection.execute(_PUSHES["wake_for_listing"], scope.partner_id, scope.account_id)
+            if await connection.fetch(_PUSHES["wake_for_listing"], scope.partner_id, scope.account_id):
+                await notify(connection, scope.partner_id, "push")
             chosen = await connection.fetch(_ACCOUNTS["chosen"], scope.partner_id, scope.account_id)
             there = [row["role"] for row in chosen if row["there"]]
             await close_issues(connection, scope, IssueKind.ACCOUNT_GONE, "account", there)

@@ -157,6 +157,7 @@ RETURNING subject
 -- A listing of the accounts may show what was missed.
 UPDATE sync.push SET not_before = sync.at_once(), updated_at = now()
 WHERE partner_id = $1 AND account_id = $2 AND state = 'waiting' AND reason IN ('account_gone', 'no_clearing_account')
+RETURNING subject
 
 -- name: adopt_payouts
 -- Payouts that came before there was a connection belong to the books that are connected first.
