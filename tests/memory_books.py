@@ -33,6 +33,7 @@ from daemon.core.model import (
     Reading,
     Resource,
 )
+from daemon.core.schedule import EPOCH
 from daemon.core.stale_guard import Freshness, freshness, mark_of
 from tests.memory_entries import EntryRows
 
@@ -79,6 +80,8 @@ class Books:
 
     def is_due(self, push: Push, now: datetime) -> bool:
         due_at = self.due_at(push)
+        if push.state is PushState.WAITING and push.not_before is None:
+            return False
         return (due_at is None or due_at <= now) and not self.is_behind(push, now)
 
     def is_behind(self, push: Push, now: datetime) -> bool:
@@ -143,7 +146,11 @@ class Books:
             self.pushes[push.payment_id, push.generation] = push
         for payment_id in decision.woken:
             key = (payment_id, self.generation(payment_id))
-            self.pushes[key] = replace(self.pushes[key], state=PushState.READY, not_before=None)
+            push = self.pushes[key]
+            state = PushState.WAITING if push.state is PushState.WAITING else PushState.READY
+            # Whoever looks at it now loses the claim.
+            self.claims.pop(payment_id, None)
+            self.pushes[key] = replace(push, state=state, fence=push.fence + 1, deadline_at=None, not_before=EPOCH)
         self._stand(decision)
         self.history.setdefault(invoice_id, []).extend(decision.history)
         for other in (*decision.related, *((invoice_id,) if decision.reread else ())):

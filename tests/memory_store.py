@@ -214,7 +214,8 @@ class MemoryStore(MemoryConnections, MemoryEntries):
 
     async def next_push_at(self, scope: Scope, now: datetime) -> datetime | None:
         books = self.books[scope.partner_id]
-        free = (push for push in books.open_pushes() if not books.is_behind(push, now))
+        dated = (push for push in books.open_pushes() if push.state is not PushState.WAITING or push.not_before)
+        free = (push for push in dated if not books.is_behind(push, now))
         payments = (books.due_at(push) or now for push in free)
         return min((*payments, *self.next_entry_at(scope.partner_id)), default=None)
 

@@ -101,14 +101,15 @@ class PaymentErrand:
         """Read the books again and post only what they still have room for (W5)."""
         await self._line.draw_create(Priority.PUSH)
         # Of what was never sent nothing can stand deleted; what follows for an invoice is never decided without them.
-        first = push.claimed_at is None
-        snapshot, verdict = await self._judge(push, deleted=not first)
-        if first and not isinstance(verdict, Post):
+        # What waited will mostly wait again.
+        short = push.claimed_at is None and push.state is not PushState.WAITING
+        snapshot, verdict = await self._judge(push, deleted=not short)
+        if short and not isinstance(verdict, Post):
             snapshot, verdict = await self._judge(push, deleted=True)
         if isinstance(verdict, Post):
             return True
         # A person's naming of a record counts only together with the snapshot that shows it.
-        judged = after_guard(push, verdict, self._now(), self._policy)
+        judged = after_guard(push, self._payment, verdict, self._now(), self._policy)
         await self._record(judged, partial(decide_snapshot, snapshot))
         return False
 

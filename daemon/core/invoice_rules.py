@@ -21,12 +21,13 @@ from daemon.core.model import (
     InvoiceStatus,
     Link,
     PaymentId,
+    PushState,
     Reading,
     Snapshot,
 )
 from daemon.core.payable import priced
 from daemon.core.policy import PushPolicy
-from daemon.core.push_guard import may_go_now
+from daemon.core.push_guard import may_go_now, wait_in_vain
 from daemon.core.stale_guard import Freshness, freshness, mark_of
 from daemon.core.take_back import typed_money_left
 from daemon.core.terms import terms_hash, terms_of
@@ -98,12 +99,14 @@ def decide_without_read(context: InvoiceContext) -> InvoiceDecision:
         return replace(_as_it_stands(own, context, reread=True), related=_shown_elsewhere(own, context.links))
     stored = context.invoice
     rows = reassign(context.applied, context.links)
+    woken = wait_in_vain(stored, shares_of(context.links, rows, stored.id))
     decision = _decide(stored, None, Seen(rows=rows, before=context.applied), context)
     unread = decision.invoice is not None and _needs_a_read(stored, decision.invoice, rows, context)
     return replace(
         decision,
         applied=rows if rows != context.applied else None,
         reread=unread,
+        woken=woken,
         related=_shown_elsewhere(stored.id, context.links),
     )
 
@@ -224,11 +227,18 @@ def _as_it_stands(invoice_id: InvoiceId, context: InvoiceContext, *, reread: boo
 
 
 def _awake(context: InvoiceContext, woken: Collection[PaymentId]) -> InvoiceContext:
-    """See the woken pushes as the store will have them: ready, so that nothing is said to have stopped them."""
+    """See the woken pushes as the store will have them: what stopped is ready, so that nothing is said to hold it.
+
+    What waits does so until it has been looked at.
+    """
     if not woken:
         return context
-    links = (replace(link, pushes=wake(link.pushes)) if link.payment.id in woken else link for link in context.links)
+    links = (replace(link, pushes=wake(link.pushes)) if _stopped(link, woken) else link for link in context.links)
     return replace(context, links=tuple(links))
+
+
+def _stopped(link: Link, woken: Collection[PaymentId]) -> bool:
+    return link.push is not None and link.push.state is PushState.NEEDS_PERSON and link.payment.id in woken
 
 
 def _cannot_tell(verdict: Freshness, read: FbInvoice, context: InvoiceContext) -> bool:

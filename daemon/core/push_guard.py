@@ -9,10 +9,12 @@ from typing import Final
 from daemon.core.amount_due import NAMES_A_RECORD, ZERO, Share, attribute, owners_by_id, shares_of
 from daemon.core.markers import markers_in
 from daemon.core.model import (
+    HOLDS_MONEY,
     LOST_MONEY,
     Choice,
     FbPayment,
     FbPaymentId,
+    Invoice,
     Link,
     Payment,
     PaymentId,
@@ -88,11 +90,14 @@ def guard(payment: Payment, push: Push, snapshot: Snapshot, links: Sequence[Link
         return Cancel(reason=Reason.MADE_ON_PLATFORM)
     if push.choice is Choice.REFUND_IN_AP:
         return Wait(reason=Reason.UNTIL_REFUNDED)
-    return _refusal(payment, push, snapshot, links, policy) or _room(payment, push, snapshot, links)
+    invoice = snapshot.invoice
+    return _refusal(payment, push, snapshot, links, policy) or _room(
+        payment, push, invoice.outstanding, invoice.currency, _shares(snapshot, links)
+    )
 
 
 def may_go_now(snapshot: Snapshot, links: Sequence[Link], policy: PushPolicy) -> tuple[PaymentId, ...]:
-    """List the payments that wait, or stopped, for something which this snapshot shows to be gone."""
+    """List the payments that stopped for something which is gone by this snapshot, or wait for what it changes."""
     return tuple(
         link.payment.id
         for link in links
@@ -103,8 +108,29 @@ def may_go_now(snapshot: Snapshot, links: Sequence[Link], policy: PushPolicy) ->
     )
 
 
+def wait_in_vain(invoice: Invoice, shares: Sequence[Share]) -> tuple[PaymentId, ...]:
+    """List the payments that wait for what the stored facts no longer say: the platform, or a person, changed them."""
+    return tuple(
+        share.link.payment.id
+        for share in shares
+        if share.link.push is not None
+        and share.link.push.state is PushState.WAITING
+        and share.link.payment.invoice_id == invoice.id
+        and not _is_explained(share.link.payment, share.link.push, invoice, shares)
+    )
+
+
+def _is_explained(payment: Payment, push: Push, invoice: Invoice, shares: Sequence[Share]) -> bool:
+    if push.reason is Reason.UNTIL_REFUNDED:
+        return payment.status in HOLDS_MONEY
+    if push.reason is not Reason.UNTIL_REVERTED:
+        return True
+    verdict = _room(payment, push, invoice.fb_outstanding, invoice.fb_currency, shares)
+    return verdict == Wait(reason=push.reason, detail=push.detail)
+
+
 _HELD_BACK: Final = frozenset({PushState.WAITING, PushState.NEEDS_PERSON})
-_WAITS_FOR_INVOICE: Final = frozenset({Reason.UNTIL_REVERTED, Reason.INVOICE_UNKNOWN})
+_UNTIL_SHOWN: Final = frozenset({Reason.UNTIL_REVERTED, Reason.UNTIL_REFUNDED})
 _STOPPED_BY_INVOICE: Final = frozenset(
     {
         Reason.ALREADY_PAID,
@@ -119,7 +145,7 @@ _STOPPED_BY_INVOICE: Final = frozenset(
 
 def _is_freed(push: Push, verdict: GuardVerdict) -> bool:
     if push.state is PushState.WAITING:
-        return push.reason in _WAITS_FOR_INVOICE and isinstance(verdict, Post | Adopt)
+        return push.reason in _UNTIL_SHOWN and verdict != Wait(reason=push.reason, detail=push.detail)
     return isinstance(verdict, Adopt) or (push.reason in _STOPPED_BY_INVOICE and isinstance(verdict, Post))
 
 
@@ -185,10 +211,11 @@ def _look_alikes(
             yield fb
 
 
-def _room(payment: Payment, push: Push, snapshot: Snapshot, links: Sequence[Link]) -> GuardVerdict:
+def _room(
+    payment: Payment, push: Push, outstanding: Decimal, currency: str, shares: Sequence[Share]
+) -> Post | Wait | Stop:
     """Compare the payment with what is outstanding, and with what will be once others are recorded or reverted."""
-    outstanding = snapshot.invoice.outstanding
-    others = [share for share in _shares(snapshot, links) if share.link.payment.id != payment.id]
+    others = [share for share in shares if share.link.payment.id != payment.id]
     coming = sum((share.link.payment.amount for share in others if _may_land(share)), ZERO)
     if outstanding - coming >= payment.amount:
         return Post(amount=payment.amount)
@@ -200,7 +227,7 @@ def _room(payment: Payment, push: Push, snapshot: Snapshot, links: Sequence[Link
     if dead and outstanding + sum((share.delta for share in dead), ZERO) >= payment.amount:
         names = ", ".join(share.link.payment.id for share in dead)
         return Wait(reason=Reason.UNTIL_REVERTED, detail=f"It goes by itself once {names} is reverted.")
-    have = f"Outstanding {money(outstanding, snapshot.invoice.currency)}."
+    have = f"Outstanding {money(outstanding, currency)}."
     return Stop(reason=Reason.LESS_OUTSTANDING if outstanding > ZERO else Reason.ALREADY_PAID, detail=have)
 
 

@@ -79,13 +79,13 @@ CLOCK_SKEW: Final = timedelta(minutes=5)
 """How far FreshBooks' clock may be behind ours when records are compared with our claim."""
 
 
-def after_guard(push: Push, verdict: GuardVerdict, now: datetime, policy: PushPolicy) -> Push:
+def after_guard(push: Push, payment: Payment, verdict: GuardVerdict, now: datetime, policy: PushPolicy) -> Push:
     """Tell what the guard makes of a claimed push; a verdict to post leaves it as it is, for the send (W5)."""
     match verdict:
         case Post():
             return push
         case Wait(reason=reason, detail=detail):
-            later = now + policy.waiting_interval
+            later = _next_look(push, payment, reason, now, policy)
             return replace(push, state=PushState.WAITING, reason=reason, detail=detail, not_before=later, candidates=())
         case Stop(reason=reason, detail=detail, candidates=candidates):
             ids = tuple(fb.id for fb in candidates)
@@ -96,6 +96,26 @@ def after_guard(push: Push, verdict: GuardVerdict, now: datetime, policy: PushPo
             return replace(push, state=PushState.CANCELLED, reason=reason, detail="", candidates=())
         case _:
             assert_never(verdict)
+
+
+def _next_look(push: Push, payment: Payment, reason: Reason, now: datetime, policy: PushPolicy) -> datetime | None:
+    """Tell when what waits is looked at again unless it is woken before: the older it is, the more seldom (W5).
+
+    What a snapshot shows, and what the platform or a person does, wakes what waits for it (`may_go_now`,
+    `wait_in_vain`). The first look is for what was shown while it came to wait; what waits for the platform alone
+    needs none, and what waits for another push, which nothing announces, is looked at as often for ever.
+    """
+    if reason is Reason.UNTIL_REFUNDED:
+        return None
+    if reason is Reason.UNTIL_REVERTED and reason is push.reason:
+        grown = min((now - payment.initiated_at) / _LOOKS_IN_ITS_AGE, LOOK_INTERVAL_MAX)
+        return now + max(policy.waiting_interval, grown)
+    return now + policy.waiting_interval
+
+
+LOOK_INTERVAL_MAX: Final = timedelta(hours=1)
+"""What waits is looked at as often as invoices are listed, at least."""
+_LOOKS_IN_ITS_AGE: Final = 10
 
 
 def after_post(push: Push, payment: Payment, answered: FbPayment) -> Push:

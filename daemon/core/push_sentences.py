@@ -95,7 +95,6 @@ _WAITS: Final[dict[Reason, str]] = {
     Reason.NO_ACCOUNTS: "Waiting for accounts: choose them in Set Up Accounts.",
     Reason.UNTIL_REVERTED: "Waiting until a payment that failed is removed from the invoice in FreshBooks.",
     Reason.UNTIL_REFUNDED: "Waiting until the platform has refunded it, as was chosen.",
-    Reason.INVOICE_UNKNOWN: "Waiting until the invoice has been read from FreshBooks.",
     Reason.RETRY_LATER: "FreshBooks could not be reached; it will be tried again by itself.",
 }
 

@@ -9,7 +9,7 @@ import pytest
 
 from daemon.adapters.freshbooks.calls import Call
 from daemon.core.errors import FreshBooksUnavailable
-from daemon.core.model import IssueKind, PaymentStatus, PushState
+from daemon.core.model import InvoiceId, IssueKind, PaymentId, PaymentStatus, PushState, Reason
 from daemon.core.state import ConnectionStatus
 from tests.actors.stage import ActorStage, connected, running
 from tests.direct_freshbooks import is_post, once
@@ -110,6 +110,41 @@ async def test_a_payment_that_fails_after_its_push_stays_in_freshbooks_and_the_i
         stage.book("payment.update", recorded.id, {"vis_state": 1})
         await stage.until(lambda: not stage.rows().issues, timedelta(minutes=5))
         assert stage.invoice(invoice).amount_due == 100
+
+
+async def behind_a_failed_one(stage: ActorStage, status: PaymentStatus) -> tuple[InvoiceId, PaymentId]:
+    """Let pay_2 wait for half a day until pay_1, which stands in FreshBooks without its money, is reverted."""
+    invoice = stage.bill("100.00")
+    lost = stage.pay(invoice, "100.00", method="ach")
+    await stage.until(lambda: stage.push(lost).state is PushState.DONE)
+    stage.move(lost, status)
+    waiting = stage.pay(invoice, "100.00", payment_id="pay_2")
+    await stage.until(lambda: stage.push(waiting).reason is Reason.UNTIL_REVERTED, 5 * SECONDS)
+    await anyio.sleep(12 * 3600)
+    return invoice, waiting
+
+
+async def test_what_waits_for_long_is_seldom_looked_at_and_goes_by_itself_within_the_poll_once_there_is_room() -> None:
+    async with connected(0) as stage:
+        invoice, waiting = await behind_a_failed_one(stage, PaymentStatus.FAILED)
+        stage.caller.asked.clear()
+        await anyio.sleep(6 * 3600)
+        looks = [call for call in stage.caller.asked if call.path.endswith(f"/invoices/{invoice}")]
+        assert 5 <= len(looks) <= 7
+        (record,) = stage.fb_payments(invoice)
+        await anyio.sleep(60)
+        stage.book("payment.update", record.id, {"vis_state": 1})
+        poll = stage.policy.pull.payments_interval
+        await stage.until(lambda: stage.push(waiting).state is PushState.DONE, poll + 10 * SECONDS)
+    assert [row.amount for row in stage.fb_payments(invoice) if row.vis_state == 0] == [Decimal("100.00")]
+
+
+async def test_what_waits_until_a_is_reverted_goes_to_a_person_at_once_when_a_is_won() -> None:
+    async with connected(0) as stage:
+        _, waiting = await behind_a_failed_one(stage, PaymentStatus.CHARGEBACK)
+        stage.move(PaymentId("pay_1"), PaymentStatus.SUCCEEDED)
+        await stage.until(lambda: stage.push(waiting).reason is Reason.ALREADY_PAID, 10 * SECONDS)
+        assert stage.push(waiting).state is PushState.NEEDS_PERSON
 
 
 @pytest.mark.parametrize("calls", range(1, 16))

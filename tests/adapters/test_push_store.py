@@ -179,10 +179,25 @@ async def test_a_snapshot_without_our_paid_record_wakes_what_waited_for_it(books
     await books.set_status("pay_a", PaymentStatus.FAILED)
     await books.pay("pay_b")
     second = await claimed(books)
-    await books.store.record(second, changed(second.push, PushState.WAITING, reason=Reason.UNTIL_REVERTED))
+    detail = "It goes by itself once pay_a is reverted."
+    waiting = changed(second.push, PushState.WAITING, reason=Reason.UNTIL_REVERTED, detail=detail)
+    await books.store.record(second, waiting)
     ours = make_our_fb_payment(501, 100, "pay_a")
-    await books.snapshot(make_fb_invoice(), (ours,))
+    await books.snapshot(make_fb_invoice(outstanding=0), (ours,))
     assert await books.store.next_push_at(SCOPE, NOW) is None
     assert ("revert_failed_payment", "payment", "pay_a") in await books.open_issues()
     await books.snapshot(make_fb_invoice(updated_at=NOW + MINUTE), ())
+    assert (await claimed(books)).push.payment_id == "pay_b"
+
+
+async def test_a_snapshot_that_shows_room_is_not_forgotten_by_who_looks_on_an_older_one(books: Books) -> None:
+    """What is looked at once an hour must not be put off by a look that saw less than what has just woken it."""
+    await books.pay("pay_b")
+    first = await claimed(books)
+    waiting = changed(first.push, PushState.WAITING, reason=Reason.UNTIL_REVERTED, not_before=NOW)
+    await books.store.record(first, waiting)
+    look = await claimed(books)
+    await books.snapshot(make_fb_invoice(), ())
+    with pytest.raises(FenceLost):
+        await books.store.record(look, changed(waiting, PushState.WAITING, not_before=NOW + 60 * MINUTE))
     assert (await claimed(books)).push.payment_id == "pay_b"

@@ -114,7 +114,7 @@ class Story:
         if isinstance(judged, Post):
             self._post(push, payment, answer)
         else:
-            self._put(after_guard(push, judged, now, _POLICY))
+            self._put(after_guard(push, payment, judged, now, _POLICY))
             self._store(decide_snapshot(snapshot, self.context()))
 
     def settle(self) -> None:

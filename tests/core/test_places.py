@@ -44,7 +44,6 @@ def test_every_payment_is_in_exactly_one_place_and_says_why(state: PushState) ->
         (Reason.NO_ACCOUNTS, "Waiting for accounts"),
         (Reason.UNTIL_REVERTED, "Waiting until a payment that failed is removed"),
         (Reason.UNTIL_REFUNDED, "Waiting until the platform has refunded it"),
-        (Reason.INVOICE_UNKNOWN, "Waiting until the invoice has been read"),
         (Reason.RETRY_LATER, "could not be reached"),
     ],
 )

@@ -299,10 +299,44 @@ CLAIM = make_push(claimed_at=CLAIMED)
     ],
 )
 def test_the_guards_verdict_becomes_the_pushs_state(verdict: GuardVerdict, becomes: Push) -> None:
-    assert after_guard(CLAIM, verdict, NOW, POLICY) == becomes
+    assert after_guard(CLAIM, PAYMENT, verdict, NOW, POLICY) == becomes
+
+
+WAITING = replace(CLAIM, state=PushState.WAITING, reason=Reason.UNTIL_REVERTED)
+DAYS = timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("age", "push", "reason", "policy", "looked_at_after"),
+    [
+        # What was shown while it came to wait may have been missed, however old the payment is.
+        (30 * DAYS, CLAIM, Reason.UNTIL_REVERTED, POLICY, timedelta(minutes=3)),
+        (30 * DAYS, replace(WAITING, reason=Reason.RETRY_LATER), Reason.UNTIL_REVERTED, POLICY, timedelta(minutes=3)),
+        (timedelta(0), WAITING, Reason.UNTIL_REVERTED, POLICY, timedelta(minutes=3)),
+        (timedelta(minutes=30), WAITING, Reason.UNTIL_REVERTED, POLICY, timedelta(minutes=3)),
+        (timedelta(hours=2), WAITING, Reason.UNTIL_REVERTED, POLICY, timedelta(minutes=12)),
+        (timedelta(hours=10), WAITING, Reason.UNTIL_REVERTED, POLICY, timedelta(hours=1)),
+        (365 * DAYS, WAITING, Reason.UNTIL_REVERTED, POLICY, timedelta(hours=1)),
+        (365 * DAYS, WAITING, Reason.UNTIL_REVERTED, PushPolicy(waiting_interval=6 * DAYS), 6 * DAYS),
+        # Initiated on a clock ahead of ours.
+        (-DAYS, WAITING, Reason.UNTIL_REVERTED, POLICY, timedelta(minutes=3)),
+        # Another push on the invoice goes first; nothing tells when it has gone.
+        (365 * DAYS, replace(WAITING, reason=Reason.RETRY_LATER), Reason.RETRY_LATER, POLICY, timedelta(minutes=3)),
+        # The platform's refund, or a person, wakes it; FreshBooks is asked in vain.
+        (timedelta(0), CLAIM, Reason.UNTIL_REFUNDED, POLICY, None),
+        (365 * DAYS, replace(WAITING, reason=Reason.UNTIL_REFUNDED), Reason.UNTIL_REFUNDED, POLICY, None),
+    ],
+)
+def test_what_waits_is_looked_at_the_more_seldom_the_older_it_is_and_every_hour_at_least(
+    age: timedelta, push: Push, reason: Reason, policy: PushPolicy, looked_at_after: timedelta | None
+) -> None:
+    payment = replace(PAYMENT, initiated_at=NOW - age)
+    waits = after_guard(push, payment, Wait(reason=reason), NOW, policy)
+    assert (waits.state, waits.reason) == (PushState.WAITING, reason)
+    assert waits.not_before == (None if looked_at_after is None else NOW + looked_at_after)
 
 
 def test_what_a_person_settled_by_hand_says_so() -> None:
     by_hand = replace(CLAIM, choice=Choice.SETTLED_BY_HAND)
-    done = after_guard(by_hand, Adopt(fb_payment_id=FbPaymentId(700), amount=usd(60)), NOW, POLICY)
+    done = after_guard(by_hand, PAYMENT, Adopt(fb_payment_id=FbPaymentId(700), amount=usd(60)), NOW, POLICY)
     assert done.reason is Reason.SETTLED_BY_HAND

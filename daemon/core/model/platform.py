@@ -71,7 +71,6 @@ class Reason(enum.StrEnum):
     NO_ACCOUNTS = "no_accounts"
     UNTIL_REVERTED = "until_reverted"
     UNTIL_REFUNDED = "until_refunded"
-    INVOICE_UNKNOWN = "invoice_unknown"
     RETRY_LATER = "retry_later"
     ALREADY_PAID = "already_paid"
     LESS_OUTSTANDING = "less_outstanding"

@@ -15,8 +15,9 @@ JOIN platform.payment p ON p.partner_id = $1 AND p.payment_id = n.subject
 ON CONFLICT (partner_id, kind, subject, generation) DO NOTHING
 
 -- name: wake
+-- Whoever looks at one now, on a snapshot that may be older than what wakes it, loses the claim.
 UPDATE sync.push SET state = CASE state WHEN 'needs_person' THEN 'ready' ELSE state END,
-    not_before = sync.at_once(), updated_at = now()
+    fence = fence + 1, deadline_at = NULL, not_before = sync.at_once(), updated_at = now()
 WHERE partner_id = $1 AND kind = 'payment' AND subject = ANY ($2::text[]) AND state IN ('waiting', 'needs_person')
 
 -- name: claim
