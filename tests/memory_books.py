@@ -8,7 +8,7 @@ from typing import Any
 
 from daemon.core.backfill import Cursor, Feed
 from daemon.core.errors import FenceLost
-from daemon.core.exchange import Claim, DecideInvoice, Reread, Undecodable
+from daemon.core.exchange import DecideInvoice, Reread, Undecodable
 from daemon.core.issues import STANDING_KINDS
 from daemon.core.model import (
     Applied,
@@ -100,9 +100,9 @@ class Books:
                 return True
         return False
 
-    def check_fence(self, claim: Claim) -> None:
-        if self.pushes[claim.push.payment_id, claim.push.generation].fence != claim.fence:
-            raise FenceLost(f"the push of {claim.push.payment_id} was claimed again")
+    def check_fence(self, claimed: Push) -> None:
+        if self.pushes[claimed.payment_id, claimed.generation].fence != claimed.fence:
+            raise FenceLost(f"the push of {claimed.payment_id} was claimed again")
 
     def context(self, invoice_id: InvoiceId) -> InvoiceContext:
         applied = self.applied.get(invoice_id, ())

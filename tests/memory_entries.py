@@ -126,7 +126,6 @@ class MemoryEntries:
             return EntryClaim(
                 scope=scope,
                 push=taken,
-                fence=taken.fence,
                 about=self._about(rows, taken),
                 accounts=await self.book_accounts(scope),
             )
@@ -140,10 +139,11 @@ class MemoryEntries:
     async def begin_entry(self, claim: EntryClaim, draft: JournalDraft, deadline_at: datetime) -> EntryPush:
         self.fail("begin_entry")
         entries = self._rows(claim.scope.partner_id).entries
-        push = self._checked(entries, claim)
+        push = self._checked(entries, claim.push)
         sent = replace(
             push,
             state=PushState.SENDING,
+            fence=push.fence + 1,
             draft=draft,
             deadline_at=deadline_at,
             claimed_at=push.claimed_at or self._now(),
@@ -157,10 +157,10 @@ class MemoryEntries:
     async def record_entry(self, claim: EntryClaim, push: EntryPush, issues: Collection[Issue] = ()) -> None:
         self.fail("record_entry")
         rows = self._rows(claim.scope.partner_id)
-        self._checked(rows.entries, claim)
+        self._checked(rows.entries, push)
         key = (push.kind, push.subject, push.generation)
         rows.entries.claims.pop(key, None)
-        rows.entries.pushes[key] = replace(push, fence=claim.fence, deadline_at=None)
+        rows.entries.pushes[key] = replace(push, deadline_at=None)
         self._let_stand(rows, push, issues)
         if push.kind is EntryKind.MOVE:
             self.follow_records(claim.scope.partner_id)
@@ -183,9 +183,9 @@ class MemoryEntries:
             return False
         return all(at is None or at <= now for at in (push.not_before, claimed_until))
 
-    def _checked(self, entries: EntryRows, claim: EntryClaim) -> EntryPush:
-        push = entries.pushes[claim.push.kind, claim.push.subject, claim.push.generation]
-        if push.fence != claim.fence:
+    def _checked(self, entries: EntryRows, claimed: EntryPush) -> EntryPush:
+        push = entries.pushes[claimed.kind, claimed.subject, claimed.generation]
+        if push.fence != claimed.fence:
             raise FenceLost(f"{push.marker} was claimed again")
         return push
 

@@ -202,7 +202,6 @@ class MemoryStore(MemoryConnections, MemoryEntries):
                 scope=scope,
                 payment=payment,
                 push=taken,
-                fence=taken.fence,
                 invoice_id=payment.invoice_id,
                 customer_id=known.terms.customer_id if known else None,
             )
@@ -222,10 +221,10 @@ class MemoryStore(MemoryConnections, MemoryEntries):
     async def record(self, claim: Claim, push: Push, decide: DecideInvoice | None = None) -> None:
         self.fail("record")
         books = self.books[claim.scope.partner_id]
-        books.check_fence(claim)
+        books.check_fence(push)
         with transaction(self.books, claim.scope.partner_id):
             books.claims.pop(push.payment_id, None)
-            stored = replace(push, fence=claim.fence, deadline_at=None)
+            stored = replace(push, deadline_at=None)
             books.pushes[push.payment_id, push.generation] = stored
             if decide is not None:
                 books.decide(claim.invoice_id, decide, self._now())
@@ -236,12 +235,13 @@ class MemoryStore(MemoryConnections, MemoryEntries):
     async def begin_send(self, claim: Claim, deadline_at: datetime) -> Push:
         self.fail("begin_send")
         books = self.books[claim.scope.partner_id]
-        books.check_fence(claim)
+        books.check_fence(claim.push)
         key = (claim.push.payment_id, claim.push.generation)
         push = books.pushes[key]
         books.pushes[key] = replace(
             push,
             state=PushState.SENDING,
+            fence=push.fence + 1,
             deadline_at=deadline_at,
             claimed_at=push.claimed_at or self._now(),
             attempts=push.attempts + 1,

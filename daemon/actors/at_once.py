@@ -13,7 +13,10 @@ T = TypeVar("T")
 
 
 async def at_once(first: Callable[[], Awaitable[A]], second: Callable[[], Awaitable[B]]) -> tuple[A, B]:
-    """Make two calls at the same time; once both have ended, raise what the first raised, else what the second did."""
+    """Make two calls at the same time; once both have ended, raise what the first raised, else what the second did.
+
+    The first is begun before this gives anybody else a turn.
+    """
     answers: tuple[list[A], list[B]] = ([], [])
     failures: tuple[list[Exception], list[Exception]] = ([], [])
 
@@ -24,8 +27,8 @@ async def at_once(first: Callable[[], Awaitable[A]], second: Callable[[], Awaita
             failure.append(error)
 
     async with anyio.create_task_group() as group:
-        group.start_soon(make, first, answers[0], failures[0])
         group.start_soon(make, second, answers[1], failures[1])
+        await make(first, answers[0], failures[0])
     for error in (*failures[0], *failures[1]):
         raise error
     return answers[0][0], answers[1][0]

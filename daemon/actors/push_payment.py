@@ -5,6 +5,8 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import partial
 
+import anyio.lowlevel
+
 from daemon.actors.at_once import at_once
 from daemon.actors.limiter import Line
 from daemon.actors.ports import Accounting
@@ -13,7 +15,7 @@ from daemon.actors.world import World
 from daemon.core.errors import FreshBooksNotFound
 from daemon.core.exchange import Claim, DecideInvoice, PaymentDraft
 from daemon.core.invoice_rules import decide_snapshot, decide_without_read
-from daemon.core.model import CustomerId, FbPayment, Push, PushState, Snapshot
+from daemon.core.model import CustomerId, FbPayment, Link, Push, PushState, Snapshot
 from daemon.core.payment_rules import (
     Absent,
     Failure,
@@ -116,9 +118,13 @@ class PaymentErrand:
     async def _judge(self, push: Push, *, deleted: bool) -> tuple[Snapshot, GuardVerdict]:
         snapshot, links = await at_once(
             lambda: read_snapshot(self._world, self._line, self._claim.invoice_id, Priority.PUSH, deleted=deleted),
-            lambda: self._world.store.links(self._claim),
+            self._links,
         )
         return snapshot, guard(self._payment, push, snapshot, links, self._policy)
+
+    async def _links(self) -> tuple[Link, ...]:
+        await anyio.lowlevel.checkpoint()  # FreshBooks is asked first: its answers take longest
+        return await self._world.store.links(self._claim)
 
     async def begin(self, deadline_at: datetime) -> Push:
         """Commit that it is about to be sent."""

@@ -110,14 +110,13 @@ class Reread:
 class Claim:
     """A push that is ours to work on until its deadline.
 
-    `fence` must be given back with every write about it. `payment` is what it records on the invoice `invoice_id` of
+    The fence of `push` goes with every write about it. `payment` is what it records on the invoice `invoice_id` of
     customer `customer_id`, None before that invoice was read. `others` tells whether more payments may be due.
     """
 
     scope: Scope
     payment: Payment
     push: Push
-    fence: int
     invoice_id: InvoiceId
     customer_id: CustomerId | None = None
     others: bool = True
@@ -125,13 +124,12 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryClaim:
-    """A journal entry's push that is ours to work on until its deadline (W6); `fence` as of `Claim`.
+    """A journal entry's push that is ours to work on until its deadline (W6).
 
     `about` is what it is written for; the payment of a move that FreshBooks no longer shows is still told.
     """
 
     scope: Scope
     push: EntryPush
-    fence: int
     about: Payout | Move
     accounts: BookAccounts

@@ -28,7 +28,7 @@ async def test_a_new_payment_is_claimed_with_its_invoice_and_payment(books: Book
     await books.merge(make_fb_invoice())
     await books.pay()
     found = await claimed(books)
-    assert (found.invoice_id, found.push.claimed_at, found.fence) == (INVOICE, None, 1)
+    assert (found.invoice_id, found.push.claimed_at, found.push.fence) == (INVOICE, None, 1)
     assert found.push.deadline_at == NOW + MINUTE
     assert found.push.marker == marker(PaymentId("pay_1"), 1)
     assert found.payment.amount == usd(100)
@@ -46,7 +46,7 @@ async def test_a_claimed_push_is_not_claimed_again_before_its_deadline(books: Bo
     await claimed(books)
     assert await claim(books, MINUTE - timedelta(seconds=1)) is None
     again = await claimed(books, MINUTE)
-    assert again.fence == 2
+    assert again.push.fence == 2
 
 
 async def test_of_many_claimers_at_once_each_payment_has_one(books: Books) -> None:

@@ -71,7 +71,7 @@ async def test_an_entry_that_was_cut_off_while_it_was_sent_is_claimed_again_afte
     assert await nothing_due(books, MINUTE)
     assert await books.store.next_push_at(SCOPE, NOW) == NOW + 2 * MINUTE
     again = await claim(books, 2 * MINUTE)
-    assert (again.push.state, again.push.draft, again.fence) == (PushState.SENDING, sent, taken.fence + 1)
+    assert (again.push.state, again.push.draft, again.push.fence) == (PushState.SENDING, sent, taken.push.fence + 2)
     with pytest.raises(FenceLost):
         await books.store.record_entry(taken, after_entry(taken.push, "1"))
     with pytest.raises(FenceLost):

@@ -52,7 +52,6 @@ class EntryStore:
             return EntryClaim(
                 scope=scope,
                 push=push,
-                fence=push.fence,
                 about=await _about(connection, scope, push),
                 accounts=await _accounts(connection, scope),
             )
@@ -63,7 +62,7 @@ class EntryStore:
             return await _accounts(connection, scope)
 
     async def begin_entry(self, claim: EntryClaim, draft: JournalDraft, deadline_at: datetime) -> EntryPush:
-        """Fence the send of this very draft: state `sending`, this attempt counted; committed. Raises FenceLost."""
+        """Fence the send of this very draft, as `begin_send` does for a payment. Raises FenceLost."""
         lease = self._source.lease(claim.scope.partner_id)
         async with self._source.connection() as connection:
             row = await connection.fetchrow(
@@ -71,7 +70,7 @@ class EntryStore:
                 claim.scope.partner_id,
                 claim.push.subject,
                 claim.push.generation,
-                claim.fence,
+                claim.push.fence,
                 claim.scope.account_id,
                 deadline_at,
                 claim.push.kind.value,

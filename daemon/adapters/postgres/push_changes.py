@@ -30,7 +30,7 @@ async def store_push(connection: Conn, claim: Claim | EntryClaim, push: Push | E
         claim.scope.partner_id,
         subject,
         push.generation,
-        claim.fence,
+        push.fence,
         push.state.value,
         push.attempts,
         push.not_before,

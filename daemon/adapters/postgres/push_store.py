@@ -38,7 +38,8 @@ class PushStore:
         """Claim the oldest due push, whatever its open state; committed before anything is sent (W4).
 
         Order per invoice is kept: an invoice with a push in flight yields none. The state stays as it was: one that is
-        still `sending` was cut off between the request and its record.
+        still `sending` was cut off between the request and its record. The commit does not wait for the disk: whoever
+        claims the same again after a crash of Postgres reads like this one, but only one of them passes `begin_send`.
         """
         lease = self._source.lease(scope.partner_id)
         async with self._source.connection() as connection:
@@ -50,7 +51,6 @@ class PushStore:
             scope=scope,
             payment=payment_of(row),
             push=push,
-            fence=push.fence,
             invoice_id=invoice_id,
             customer_id=None if row["customer_id"] is None else CustomerId(row["customer_id"]),
             others=row["others"],
@@ -68,7 +68,10 @@ class PushStore:
         return found
 
     async def begin_send(self, claim: Claim, deadline_at: datetime) -> Push:
-        """Fence the send: state `sending`, this attempt counted, a fresh deadline; committed. Raises FenceLost."""
+        """Fence the send: state `sending`, this attempt counted, a fresh deadline; on disk. Raises FenceLost.
+
+        It raises the fence once more, so that of two who hold the same claim one sends: the other is refused here.
+        """
         lease = self._source.lease(claim.scope.partner_id)
         async with self._source.connection() as connection:
             row = await connection.fetchrow(
@@ -76,7 +79,7 @@ class PushStore:
                 claim.scope.partner_id,
                 claim.push.payment_id,
                 claim.push.generation,
-                claim.fence,
+                claim.push.fence,
                 claim.scope.account_id,
                 deadline_at,
                 PAYMENT,

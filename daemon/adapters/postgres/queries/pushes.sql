@@ -22,11 +22,12 @@ WHERE partner_id = $1 AND kind = 'payment' AND subject = ANY ($2::text[]) AND st
 
 -- name: claim
 -- The oldest due push. One in flight on the same invoice goes first, then what is ready and older; a push that another
--- process is about to claim is skipped, and those behind it wait with it. `others` tells whether more may be due.
+-- process is about to claim is skipped, and those behind it wait with it. `others` tells whether more may be due. What a crash
+-- of Postgres loses of it is found by begin_send, whose commit waits for the disk.
 UPDATE sync.push AS p
 SET fence = fence + 1, worked_at = $3, deadline_at = $4, updated_at = now()
 FROM platform.payment AS y
-WHERE y.partner_id = p.partner_id AND y.payment_id = p.subject AND (p.partner_id, p.kind, p.subject, p.generation) = (
+WHERE (SELECT set_config('synchronous_commit', 'off', true)) = 'off' AND y.partner_id = p.partner_id AND y.payment_id = p.subject AND (p.partner_id, p.kind, p.subject, p.generation) = (
     SELECT c.partner_id, c.kind, c.subject, c.generation FROM sync.push c
     WHERE (SELECT sync.held($1, $5)) AND c.partner_id = $1 AND c.account_id = $2 AND c.kind = 'payment'
       AND c.state IN ('ready', 'sending', 'uncertain', 'waiting')
@@ -93,7 +94,7 @@ WHERE c.partner_id = $1 AND c.account_id = $2
 
 -- name: begin_send
 UPDATE sync.push
-SET state = 'sending', deadline_at = $6, claimed_at = coalesce(claimed_at, worked_at), attempts = attempts + 1,
+SET state = 'sending', fence = fence + 1, deadline_at = $6, claimed_at = coalesce(claimed_at, worked_at), attempts = attempts + 1,
     entry = coalesce($8::jsonb, entry), updated_at = now()
 WHERE partner_id = $1 AND kind = $7 AND subject = $2 AND generation = $3 AND fence = $4
   AND state IN ('ready', 'waiting', 'uncertain', 'sending') AND account_id = $5 AND (SELECT sync.held($1, $9))
