@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from typing_extensions import override
 
+from daemon.actors.admission import Admission
 from daemon.actors.crash_points import Reached, pass_by
 from daemon.actors.limiter import Limiter, Limiters, Line
 from daemon.actors.push import push_next
@@ -106,6 +107,7 @@ async def reached_world(
             tokens=cast("Any", None),
             telemetry=Notes(),
             limiters=Limiters(clock),
+            admission=Admission(clock),
             account=lambda _: account,
             doorbell=cast("Any", None),
             callbacks=cast("Any", None),

@@ -1,6 +1,7 @@
 """FreshBooks' callbacks kept in order, and every delivery heard: verified, turned into a reread, counted (P1)."""
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
@@ -116,32 +117,32 @@ class PacedCallbacks:
     """Callbacks whose every call waits for its turn at the partner's limiter."""
 
     callbacks: Callbacks
-    turn: Callable[[], Awaitable[None]]
+    turn: Callable[[], AbstractAsyncContextManager[None]]
 
     async def list(self) -> tuple[FbCallback, ...]:
         """List the account's callbacks."""
-        await self.turn()
-        return await self.callbacks.list()
+        async with self.turn():
+            return await self.callbacks.list()
 
     async def register(self, event: str, uri: str) -> FbCallback:
         """Register a callback."""
-        await self.turn()
-        return await self.callbacks.register(event, uri)
+        async with self.turn():
+            return await self.callbacks.register(event, uri)
 
     async def verify(self, callback_id: int, verifier: str) -> FbCallback:
         """Hand a verifier back."""
-        await self.turn()
-        return await self.callbacks.verify(callback_id, verifier)
+        async with self.turn():
+            return await self.callbacks.verify(callback_id, verifier)
 
     async def resend(self, callback_id: int) -> FbCallback:
         """Ask for the verifier once more."""
-        await self.turn()
-        return await self.callbacks.resend(callback_id)
+        async with self.turn():
+            return await self.callbacks.resend(callback_id)
 
     async def delete(self, callback_id: int) -> None:
         """Delete a callback."""
-        await self.turn()
-        await self.callbacks.delete(callback_id)
+        async with self.turn():
+            await self.callbacks.delete(callback_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,8 @@
 """One partner's gate to FreshBooks: who waits for the budget, served by priority."""
 
 import heapq
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import count
@@ -9,6 +10,7 @@ from typing import TypeVar
 
 import anyio
 
+from daemon.actors.admission import Turn
 from daemon.actors.ports import Accounting, Clock, Telemetry
 from daemon.core.errors import FreshBooksUnavailable
 from daemon.core.model import PartnerId
@@ -132,28 +134,57 @@ THROTTLED_WAIT_MAX = timedelta(seconds=5)
 
 
 class Line:
-    """One partner's line to FreshBooks: every call passes the limiter, and every 429 is taken to heart."""
+    """One partner's line to FreshBooks: every call passes the limiter, and every 429 is taken to heart.
 
-    def __init__(self, partner_id: PartnerId, accounting: Accounting, limiter: Limiter, telemetry: Telemetry) -> None:
+    While it waits, its effect's `turn` is aside; what belongs to a payment has none, and never waits for one.
+    """
+
+    def __init__(
+        self,
+        partner_id: PartnerId,
+        accounting: Accounting,
+        limiter: Limiter,
+        telemetry: Telemetry,
+        turn: Turn | None = None,
+    ) -> None:
         self._partner_id = partner_id
         self._accounting = accounting
         self._limiter = limiter
         self._telemetry = telemetry
+        self._turn = turn
 
     async def __call__(self, priority: Priority, ask: Callable[[Accounting], Awaitable[T]]) -> T:
         """Make one reading call when the budget allows it.
 
         One that is refused for its number alone is made again some times: nothing that it belongs to has failed.
         """
-        for _ in range(THROTTLED_TRIES_MAX - 1):
+        async with self.aside():
+            for _ in range(THROTTLED_TRIES_MAX - 1):
+                await self._limiter.acquire(priority)
+                try:
+                    return await self.ask(ask)
+                except FreshBooksUnavailable as error:
+                    if not error.throttled or (error.retry_after or timedelta(0)) > THROTTLED_WAIT_MAX:
+                        raise
             await self._limiter.acquire(priority)
-            try:
-                return await self.ask(ask)
-            except FreshBooksUnavailable as error:
-                if not error.throttled or (error.retry_after or timedelta(0)) > THROTTLED_WAIT_MAX:
-                    raise
-        await self._limiter.acquire(priority)
-        return await self.ask(ask)
+            return await self.ask(ask)
+
+    @asynccontextmanager
+    async def paced(self, priority: Priority) -> AsyncIterator[None]:
+        """Wait for the budget of one call that is made elsewhere, and let it be made."""
+        async with self.aside():
+            await self._limiter.acquire(priority)
+            with self._calling():
+                yield
+
+    def aside(self) -> AbstractAsyncContextManager[None]:
+        """Wait for what others do."""
+        return nullcontext() if self._turn is None else self._turn.aside()
+
+    def ahead(self) -> "Line":
+        """Make the same line for calls whose answers are awaited later, maybe by another effect."""
+        turn = None if self._turn is None else self._turn.ahead()
+        return Line(self._partner_id, self._accounting, self._limiter, self._telemetry, turn)
 
     async def draw(self, priority: Priority) -> None:
         """Wait for the budget of one call that is made elsewhere."""
@@ -173,12 +204,16 @@ class Line:
 
     async def _call(self, ask: Callable[[Accounting], Awaitable[T]], *, create: bool) -> T:
         try:
-            return await ask(self._accounting)
+            with self._calling():
+                return await ask(self._accounting)
         except FreshBooksUnavailable as error:
             if error.throttled:
                 asked = error.retry_after.total_seconds() if error.retry_after else None
                 self._telemetry.throttled(self._partner_id, self._limiter.throttled(asked, create=create))
             raise
+
+    def _calling(self) -> AbstractContextManager[None]:
+        return nullcontext() if self._turn is None else self._turn.visit.admission.calling()
 
     @property
     def partner_id(self) -> PartnerId:

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import replace
-from typing import assert_never
+from dataclasses import dataclass, replace
+from typing import Final, assert_never
 
-from daemon.actors.callbacks import PacedCallbacks
+from daemon.actors.admission import Turn, Visit
+from daemon.actors.callbacks import Callbacks, PacedCallbacks
 from daemon.actors.counting import count_pages
 from daemon.actors.limiter import Limiter, Line
 from daemon.actors.pull import list_accounts, pull_pages, reread_objects
@@ -14,6 +15,7 @@ from daemon.actors.read_ahead import ReadAhead
 from daemon.actors.verify import Verification
 from daemon.actors.world import World
 from daemon.core import events
+from daemon.core.backoff import backoff_delay
 from daemon.core.effects import (
     CountPages,
     EnsureCallbacks,
@@ -60,6 +62,19 @@ LANE_OF: Mapping[type[LaneEffect], Lane] = {
     VerifyBooks: Lane.VERIFY,
 }
 """In which lane each effect is performed: one at a time in each."""
+PATIENT: Final = (CountPages, PullPages, ListAccounts, EnsureCallbacks, VerifyBooks)
+"""What waits until others have made room; a payment does not, nor do rereads, which it may wait for in turn."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """An effect of a lane that failed so many times before, for the connection and under the policy of this moment."""
+
+    effect: LaneEffect
+    lane: Lane
+    failures: int
+    connection: Connection
+    policy: Policy
 
 
 class Performer:
@@ -72,13 +87,56 @@ class Performer:
         self._limiter = limiter
         self._verification: Verification | None = None
 
-    async def perform(  # noqa: C901, PLR0911, PLR0912 one case per effect: the table reads better whole
-        self, effect: LaneEffect, connection: Connection, policy: Policy, ahead: ReadAhead
-    ) -> events.Event:
-        """Perform one effect, taking pages from what is read `ahead`.
+    async def answer(self, attempt: Attempt, ahead: ReadAhead, visit: Visit) -> events.Event:
+        """Perform an effect once it may begin, taking pages from what is read `ahead`; what comes of it is an event."""
+        if not isinstance(attempt.effect, PATIENT):
+            return await self._measured(attempt, ahead, None)
+        async with visit.turn() as turn:
+            if self._goes_on():
+                return await self._measured(attempt, ahead, turn)
+        # What stood in line when the process stops is not begun: it is due again at the next start.
+        return events.CallFailed(lane=attempt.lane)
 
-        Raises what FreshBooks and Postgres do to it: the supervisor makes events of that.
-        """
+    async def _measured(self, attempt: Attempt, ahead: ReadAhead, turn: Turn | None) -> events.Event:
+        began = self._world.clock.monotonic()
+        with self._world.telemetry.about(partner=self._partner_id):
+            event = await self._answered(attempt, ahead, turn)
+        name, seconds = type(attempt.effect).__name__, self._world.clock.monotonic() - began
+        self._world.telemetry.effect_finished(self._partner_id, name, type(event).__name__, seconds)
+        return event
+
+    async def _answered(self, attempt: Attempt, ahead: ReadAhead, turn: Turn | None) -> events.Event:
+        """Turn what FreshBooks and Postgres do to it into an event."""
+        lane, failures = attempt.lane, attempt.failures
+        try:
+            event = await self._perform(attempt.effect, attempt.connection, attempt.policy, ahead, turn)
+        except AuthorizationExpired:
+            return events.TokenRejected(lane=lane)
+        except AuthorizationLost as error:
+            # Only a refresh can tell that nothing helps any more.
+            return events.TokenLost(reason=str(error)) if lane is Lane.AUTH else events.TokenRejected(lane=lane)
+        except (
+            FreshBooksUnavailable,
+            FreshBooksRefused,
+            FreshBooksAnswerInvalid,
+            KeyMissing,
+            StoreUnavailable,
+        ) as error:
+            if not failures and isinstance(attempt.effect, CountPages | PullPages):
+                await self._note_failure(attempt.effect, error, attempt.policy)
+            retry_after = error.retry_after if isinstance(error, FreshBooksUnavailable) else None
+            delay = backoff_delay(failures + 1, f"{self._partner_id}:{lane}", attempt.policy.backoff, retry_after)
+            self._world.telemetry.call_failed(
+                self._partner_id, lane, f"{type(error).__name__}: {error}", failures + 1, delay.total_seconds()
+            )
+            return events.CallFailed(lane=lane, retry_after=retry_after)
+        if failures:
+            self._world.telemetry.call_recovered(self._partner_id, lane, failures)
+        return event
+
+    async def _perform(  # noqa: C901, PLR0911, PLR0912 one case per effect: the table reads better whole
+        self, effect: LaneEffect, connection: Connection, policy: Policy, ahead: ReadAhead, turn: Turn | None
+    ) -> events.Event:
         world = self._world
         match effect:
             case RefreshToken():
@@ -89,19 +147,19 @@ class Performer:
             case RevokeToken():
                 return await self._revoke(effect, connection)
             case CountPages():
-                return await count_pages(world, self._line(connection), effect, policy.pull)
+                return await count_pages(world, self._line(connection, turn), effect, policy.pull)
             case PullPages():
-                return await pull_pages(world, self._line(connection), ahead, effect, policy.pull)
+                return await pull_pages(world, self._line(connection, turn), ahead, effect, policy.pull)
             case RereadObjects():
-                return await reread_objects(world, self._line(connection), effect, policy.pull)
+                return await reread_objects(world, self._line(connection, turn), effect, policy.pull)
             case ListAccounts():
-                return await list_accounts(world, self._line(connection), effect)
+                return await list_accounts(world, self._line(connection, turn), effect)
             case EnsureCallbacks():
-                return await self._ensure_callbacks(effect, connection, policy)
+                return await self._ensure_callbacks(effect, self._callbacks(connection, turn), policy)
             case PushNext():
-                return await push_next(world, self._line(connection), effect, policy.push, self._goes_on)
+                return await push_next(world, self._line(connection, turn), effect, policy.push, self._goes_on)
             case VerifyBooks():
-                return await self._verify(effect, connection, policy)
+                return await self._verify(effect, self._line(connection, turn), policy)
             case _:
                 assert_never(effect)
 
@@ -120,17 +178,17 @@ class Performer:
             case _:
                 assert_never(effect)
 
-    async def note_failure(self, effect: CountPages | PullPages, error: Exception, policy: Policy) -> None:
+    async def _note_failure(self, effect: CountPages | PullPages, error: Exception, policy: Policy) -> None:
         """Enter into the sync history that a run fails from now on; without Postgres only the log tells (T3)."""
         failed = replace(effect.cursor, finished_at=self._world.clock.now())
         kept, why = policy.pull.history_kept, f"{type(error).__name__}: {error}"
         with suppress(StoreUnavailable):
             await self._world.store.finish_run(effect.scope, failed.feed, failed, "failed", kept=kept, error=why)
 
-    async def _ensure_callbacks(self, effect: EnsureCallbacks, connection: Connection, policy: Policy) -> events.Event:
+    async def _ensure_callbacks(self, effect: EnsureCallbacks, callbacks: Callbacks, policy: Policy) -> events.Event:
         """Keep FreshBooks' callbacks in order; polling goes on whether or not they are allowed to ring (P1)."""
         try:
-            done = await self._world.doorbell.ensure(effect.scope, self._callbacks(connection))
+            done = await self._world.doorbell.ensure(effect.scope, callbacks)
         except (FreshBooksRefused, FreshBooksAnswerInvalid) as error:
             retry_s = policy.pull.callbacks_retry.total_seconds()
             self._world.telemetry.call_failed(
@@ -139,7 +197,7 @@ class Performer:
             done = False
         return events.CallbacksEnsured(done=done)
 
-    async def _verify(self, effect: VerifyBooks, connection: Connection, policy: Policy) -> events.Event:
+    async def _verify(self, effect: VerifyBooks, line: Line, policy: Policy) -> events.Event:
         """Take a step of the open verification; without one, open the night's when its time has come (T1)."""
         world, scope, now = self._world, effect.scope, self._world.clock.now()
         ask = await world.verify.open_verification(scope)
@@ -157,7 +215,7 @@ class Performer:
             current = Verification(world=world, scope=scope, ask=ask, policy=policy)
             await current.begin()
             self._verification = current
-        if await current.step(self._line(connection), effect.cursors):
+        if await current.step(line, effect.cursors):
             await world.verify.show_progress(scope, ask, now, current.stage, current.percent)
             return events.Verified(next_at=now)
         self._verification = None
@@ -168,7 +226,7 @@ class Performer:
     async def _revoke(self, effect: RevokeToken, connection: Connection) -> events.Event:
         try:
             if connection.scope is not None:
-                await self._world.doorbell.remove(connection.scope, self._callbacks(connection))
+                await self._world.doorbell.remove(connection.scope, self._callbacks(connection, None))
             await self._world.tokens.revoke(effect.partner_id)
         except AuthorizationLost:
             pass  # nothing is left that could be revoked
@@ -178,9 +236,9 @@ class Performer:
         await self._world.store.disconnected(effect.partner_id, self._world.clock.now())
         return events.TokenRevoked()
 
-    def _callbacks(self, connection: Connection) -> PacedCallbacks:
-        line = self._line(connection)
-        return PacedCallbacks(self._world.callbacks(connection), lambda: line.draw(Priority.CHANGES))
+    def _callbacks(self, connection: Connection, turn: Turn | None) -> PacedCallbacks:
+        line = self._line(connection, turn)
+        return PacedCallbacks(self._world.callbacks(connection), lambda: line.paced(Priority.CHANGES))
 
-    def _line(self, connection: Connection) -> Line:
-        return Line(self._partner_id, self._world.account(connection), self._limiter, self._world.telemetry)
+    def _line(self, connection: Connection, turn: Turn | None) -> Line:
+        return Line(self._partner_id, self._world.account(connection), self._limiter, self._world.telemetry, turn)

@@ -67,8 +67,8 @@ async def pull_pages(world: World, line: Line, ahead: ReadAhead, effect: PullPag
     """
     cursor = effect.cursor
     priority = Priority.BACKFILL if cursor.feed in {Feed.BACKFILL, Feed.CENSUS} else Priority.CHANGES
-    async with shown_if_ignored(world, effect, cursor.queue[0].resource):
-        pages = await ahead.take(line, priority, cursor, policy.pages_in_flight)
+    async with shown_if_ignored(world, effect, cursor.queue[0].resource), line.aside():
+        pages = await ahead.take(line.ahead(), priority, cursor, policy.pages_in_flight)
     changed = await _changed_items(world, line, effect.scope, pages)
     async with world.store.page_transaction(effect.scope) as store:
         report = await _merge(store, effect.scope, changed, _reading_of(pages))

@@ -258,7 +258,7 @@ class RootSupervisor:
         """Have every child look again for what may have been asked while nobody listened."""
         for partner_id, child in self._children.items():
             if child.parked is None:
-                child.supervisor.ring("connection")  # with it, pushes and rereads are looked for
+                child.supervisor.ring("missed")  # with what is stored, pushes and rereads are looked for
                 child.supervisor.ring("verify")
                 self._alarms.hurry(partner_id)
 

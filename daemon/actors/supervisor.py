@@ -6,29 +6,16 @@ from typing import TypeVar
 
 import anyio
 import anyio.lowlevel
-from anyio.abc import TaskGroup
 
-from daemon.actors.performer import LANE_OF, Performer
+from daemon.actors.admission import Visit
+from daemon.actors.performer import LANE_OF, Attempt, Performer
 from daemon.actors.pulse import Pulse
 from daemon.actors.read_ahead import ReadAhead
 from daemon.actors.world import World
 from daemon.core import events
 from daemon.core.backoff import backoff_delay
-from daemon.core.effects import (
-    CountPages,
-    LaneEffect,
-    PullPages,
-    StoreEffect,
-)
-from daemon.core.errors import (
-    AuthorizationExpired,
-    AuthorizationLost,
-    FreshBooksAnswerInvalid,
-    FreshBooksRefused,
-    FreshBooksUnavailable,
-    KeyMissing,
-    StoreUnavailable,
-)
+from daemon.core.effects import LaneEffect, StoreEffect
+from daemon.core.errors import StoreUnavailable
 from daemon.core.model import PartnerId
 from daemon.core.policy import Policy
 from daemon.core.schedule import lane_of, wake_at
@@ -37,6 +24,8 @@ from daemon.core.transition import restore, transition
 
 T = TypeVar("T")
 
+URGENT = frozenset({"push", "reread", "connection"})
+"""What is announced for a payment, by FreshBooks or by a person lets in whatever it would have to wait behind."""
 WAIT_MAX = timedelta(minutes=5)
 """A supervisor looks at its deadlines at least this often, so that a stepped wall clock is noticed."""
 
@@ -60,6 +49,7 @@ class Supervisor:
         self._rung: set[str] = set()
         self._answers: list[events.Event] = []
         self._bell: anyio.Event | None = None
+        self._visit: Visit | None = None
         self._pulse = Pulse(world.clock)
         self._state: State = NotConnected(partner_id=partner_id)
 
@@ -84,8 +74,10 @@ class Supervisor:
         return self._pulse.late_s
 
     def ring(self, kind: str) -> None:
-        """Announce work: `push`, `reread`, `connection` or `policy`. Repeats before it is noticed are one."""
+        """Announce work, such as `push`, `reread` or `connection`. Repeats before it is noticed are one."""
         self._rung.add(kind)
+        if kind in URGENT:
+            self._hurry()
         self._wake()
 
     def retune(self, policy: Policy, spread: timedelta = timedelta(0)) -> None:
@@ -104,6 +96,7 @@ class Supervisor:
             return
         self._draining = True
         self._answers.append(events.DrainAsked())
+        self._hurry()
         self._wake()
 
     async def work(self) -> float | None:
@@ -134,6 +127,11 @@ class Supervisor:
             self._bell.set()
         self._pulse.hurry()
 
+    def _hurry(self) -> None:
+        """Let what waits for others to make room wait no longer."""
+        if self._visit is not None:
+            self._visit.hurry()
+
     def _goes_on(self) -> bool:
         return not self._draining
 
@@ -147,7 +145,7 @@ class Supervisor:
         """Begin, unless it has begun, from what is stored."""
         if self._spread is None:
             return None
-        connection = await self._durably(lambda: self._world.store.connection(self.partner_id))
+        connection = await self._connection()
         self._change(restore(connection, self._world.clock.now(), self._policy, self._spread))
         self._spread = None
         return events.Woke()
@@ -187,8 +185,19 @@ class Supervisor:
             case "policy":
                 return events.PolicyChanged(spread=self._retune_spread)
             case _:
-                connection = await self._durably(lambda: self._world.store.connection(self.partner_id))
+                connection = await self._connection()
                 return events.ConnectionChanged(connection=connection)
+
+    async def _connection(self) -> Connection:
+        """Read what is stored, together with no more others than Postgres can serve."""
+
+        async def read() -> Connection:
+            self._pulse.beat(None)
+            async with self._world.admission.start():
+                self._pulse.beat()
+                return await self._world.store.connection(self.partner_id)
+
+        return await self._durably(read)
 
     def _wait_s(self) -> float | None:
         if isinstance(self._state, NotConnected) or self._draining:
@@ -203,17 +212,19 @@ class Supervisor:
     async def _work_off(self, effects: Sequence[LaneEffect]) -> None:
         """Perform effects, and whatever comes of them and meanwhile, until nothing is in flight."""
         async with anyio.create_task_group() as lanes:
-            ahead = ReadAhead(lanes, self._world.clock)
-            await self._begin(effects, ahead, lanes)
-            while self._is_busy():
-                await self._begin(await self._step(await self._next_event()), ahead, lanes)
+            ahead, visit = ReadAhead(lanes, self._world.clock), self._world.admission.visit()
+            self._visit = visit
+            while True:
+                for effect in effects:
+                    if not isinstance(self._state, NotConnected):
+                        lanes.start_soon(self._perform, effect, self._state.connection, ahead, visit)
+                # What was started goes before the next event: a payment, before its reread.
+                await anyio.lowlevel.checkpoint()
+                if not self._is_busy():
+                    break
+                effects = await self._step(await self._next_event())
             ahead.forget()
-
-    async def _begin(self, effects: Sequence[LaneEffect], ahead: ReadAhead, lanes: TaskGroup) -> None:
-        for effect in effects:
-            if not isinstance(self._state, NotConnected):
-                lanes.start_soon(self._perform, effect, self._state.connection, ahead)
-        await anyio.lowlevel.checkpoint()  # what was started goes before the next event: a payment, before its reread
+        self._visit = None
 
     async def _step(self, event: events.Event) -> Sequence[LaneEffect]:
         """Take one step and store what it has to; what is left of its effects is for the lanes."""
@@ -233,44 +244,13 @@ class Supervisor:
 
     # ---- effects -----------------------------------------------------------------------------------------------------
 
-    async def _perform(self, effect: LaneEffect, connection: Connection, ahead: ReadAhead) -> None:
-        """Perform one lane effect and turn whatever comes of it into an event."""
+    async def _perform(self, effect: LaneEffect, connection: Connection, ahead: ReadAhead, visit: Visit) -> None:
+        """Perform one lane effect and take in what came of it."""
         lane = LANE_OF[type(effect)]
-        began = self._world.clock.monotonic()
-        with self._world.telemetry.about(partner=self.partner_id):
-            event = await self._answer(effect, lane, connection, ahead)
-        seconds = self._world.clock.monotonic() - began
-        self._world.telemetry.effect_finished(self.partner_id, type(effect).__name__, type(event).__name__, seconds)
-        self._answers.append(event)
+        failures = 0 if isinstance(self._state, NotConnected) else lane_of(self._state, lane).failures
+        attempt = Attempt(effect=effect, lane=lane, failures=failures, connection=connection, policy=self._policy)
+        self._answers.append(await self._performer.answer(attempt, ahead, visit))
         self._wake()
-
-    async def _answer(self, effect: LaneEffect, lane: Lane, connection: Connection, ahead: ReadAhead) -> events.Event:
-        attempts = 0 if isinstance(self._state, NotConnected) else lane_of(self._state, lane).failures
-        try:
-            event = await self._performer.perform(effect, connection, self._policy, ahead)
-        except AuthorizationExpired:
-            return events.TokenRejected(lane=lane)
-        except AuthorizationLost as error:
-            # Only a refresh can tell that nothing helps any more.
-            return events.TokenLost(reason=str(error)) if lane is Lane.AUTH else events.TokenRejected(lane=lane)
-        except (
-            FreshBooksUnavailable,
-            FreshBooksRefused,
-            FreshBooksAnswerInvalid,
-            KeyMissing,
-            StoreUnavailable,
-        ) as error:
-            if not attempts and isinstance(effect, CountPages | PullPages):
-                await self._performer.note_failure(effect, error, self._policy)
-            retry_after = error.retry_after if isinstance(error, FreshBooksUnavailable) else None
-            delay = backoff_delay(attempts + 1, f"{self.partner_id}:{lane}", self._policy.backoff, retry_after)
-            self._world.telemetry.call_failed(
-                self.partner_id, lane, f"{type(error).__name__}: {error}", attempts + 1, delay.total_seconds()
-            )
-            return events.CallFailed(lane=lane, retry_after=retry_after)
-        if attempts:
-            self._world.telemetry.call_recovered(self.partner_id, lane, attempts)
-        return event
 
     async def _store(self, effect: StoreEffect) -> None:
         await self._durably(lambda: self._performer.store(effect, self._policy))

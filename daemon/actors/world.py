@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from daemon.actors.admission import Admission
 from daemon.actors.callbacks import Callbacks, Doorbell
 from daemon.actors.crash_points import Reached, pass_by
 from daemon.actors.limiter import Limiters
@@ -27,6 +28,7 @@ class World:
     tokens: Tokens
     telemetry: Telemetry
     limiters: Limiters
+    admission: Admission
     account: Callable[[Connection], Accounting]
     doorbell: Doorbell
     callbacks: Callable[[Connection], Callbacks]

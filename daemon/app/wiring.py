@@ -14,6 +14,7 @@ from aiohttp import web
 from structlog.stdlib import BoundLogger
 
 from daemon.actors.account_setup import AccountSetup
+from daemon.actors.admission import Admission
 from daemon.actors.callbacks import Doorbell
 from daemon.actors.consent import ConsentFlow
 from daemon.actors.crash_points import Reached
@@ -68,6 +69,10 @@ PAGES_SETTINGS: Final = {
     # What is planned once for good is planned for tables that may be empty still, and a partner whose books come first.
     "plan_cache_mode": "force_custom_plan"
 }
+WORKS_PER_CONNECTION: Final = 2
+"""While one waits for Postgres another one thinks."""
+READS_SHARE: Final = 3 / 4
+"""No more of the connections to FreshBooks than this are for reads that can wait."""
 USER_AGENT: Final = f"freshbooks-syncd/{version('freshbooks-syncd')}"
 
 
@@ -180,12 +185,23 @@ class _Workshop:
             tokens=tokens,
             telemetry=telemetry,
             limiters=Limiters(self.clock),
+            admission=self._admission(),
             account=account,
             doorbell=self._doorbell(telemetry),
             callbacks=lambda connection: FreshBooksCallbacks(account=account(connection)),
             reached=self.reached,
             holds=membership.holds,
         )
+
+    def _admission(self) -> Admission:
+        """Bound who reads at once by what all of them share, and leave the payments some of it."""
+        admission = Admission(
+            self.clock,
+            works=WORKS_PER_CONNECTION * self.pool.limits.size,
+            calls=max(1, int(self.launch.settings.freshbooks.connections_max * READS_SHARE)),
+        )
+        self.metrics.watch_line(lambda: admission.waiting, lambda: admission.longest_s)
+        return admission
 
     def _doorbell(self, telemetry: StructlogTelemetry) -> Doorbell:
         return Doorbell(

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import anyio
 
+from daemon.actors.admission import Admission
 from daemon.actors.callbacks import Doorbell
 from daemon.actors.limiter import Limiters
 from daemon.actors.root import RootSupervisor
@@ -111,6 +112,7 @@ class ActorStage:
         before: Weather = _fair,
         after: Weather = _fair,
         switches: Switched = (),
+        works: int = 14,
     ) -> None:
         self.clock = VirtualClock()
         self.policy = policy or Policy()
@@ -126,6 +128,7 @@ class ActorStage:
             tokens=self.keys,
             telemetry=self.notes,
             limiters=Limiters(self.clock),
+            admission=Admission(self.clock, works=works),
             account=self._account,
             doorbell=Doorbell(
                 store=self.store.callbacks,

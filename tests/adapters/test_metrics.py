@@ -151,6 +151,12 @@ def test_the_pool_shows_what_is_open_and_what_is_in_use(metrics: Metrics) -> Non
     assert value(metrics, "syncd_postgres_connections_in_use") == 2
 
 
+def test_the_line_shows_how_many_wait_and_how_long_the_first_of_them_has(metrics: Metrics) -> None:
+    metrics.watch_line(waiting=lambda: 40, longest_s=lambda: 2.5)
+    assert value(metrics, "syncd_reads_waiting") == 40
+    assert value(metrics, "syncd_reads_longest_wait_seconds") == 2.5
+
+
 # ---- the README ------------------------------------------------------------------------------------------------------
 
 

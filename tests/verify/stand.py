@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from daemon.actors.admission import Admission
 from daemon.actors.callbacks import Doorbell
 from daemon.actors.limiter import Limiter, Limiters, Line
 from daemon.actors.ports import Accounting
@@ -236,6 +237,7 @@ async def standing(dsn: str, invoices: int = 40) -> AsyncIterator[Stand]:
             tokens=Keys(clock.now),
             telemetry=notes,
             limiters=Limiters(clock),
+            admission=Admission(clock),
             account=reach,
             doorbell=Doorbell(
                 store=MemoryStore(clock.now).callbacks,

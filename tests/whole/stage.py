@@ -14,6 +14,7 @@ import anyio
 import asyncpg
 from typing_extensions import override
 
+from daemon.actors.admission import Admission
 from daemon.actors.callbacks import Doorbell
 from daemon.actors.limiter import Limiters
 from daemon.actors.world import World
@@ -96,6 +97,7 @@ class Site:
             tokens=Keys(self.clock.now),
             telemetry=self.notes,
             limiters=Limiters(self.clock),
+            admission=Admission(self.clock),
             account=account,
             doorbell=Doorbell(
                 store=self.callbacks,

@@ -71,6 +71,10 @@ class Metrics:
         self.postgres_connections_in_use = self._gauge(
             "postgres_connections_in_use", "Connections to Postgres that are in use."
         )
+        self.reads_waiting = self._gauge("reads_waiting", "Steps of reads and verifications that wait for room.")
+        self.reads_longest_wait = self._gauge(
+            "reads_longest_wait_seconds", "For how long the first of them has waited; 0 while none does."
+        )
         self.leases = self._gauge("leases", "Partners whose lease this process holds.")
         self.leases_renewed = self._gauge(
             "leases_renewed_timestamp_seconds", "When this process last renewed its leases, in Unix time."
@@ -96,6 +100,11 @@ class Metrics:
         """Show the database connections that are open and those of them that are in use."""
         self.postgres_connections.set_function(size)
         self.postgres_connections_in_use.set_function(lambda: size() - idle())
+
+    def watch_line(self, waiting: Callable[[], int], longest_s: Callable[[], float]) -> None:
+        """Show who waits until others have made room."""
+        self.reads_waiting.set_function(waiting)
+        self.reads_longest_wait.set_function(longest_s)
 
     # ---- partners ----------------------------------------------------------------------------------------------------
 
