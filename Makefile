@@ -2,6 +2,8 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 BIN := .venv/bin
+# Where it is set, each of the hundreds of processes that the tests start would compile all its modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 UV_EXPORT := $(BIN)/uv --no-config export --quiet --no-header --no-annotate --no-emit-project
 
 SECRETS := $(BIN)/detect-secrets-hook --disable-plugin KeywordDetector
