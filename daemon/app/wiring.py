@@ -41,7 +41,6 @@ from daemon.adapters.postgres.consent_store import ConsentStore
 from daemon.adapters.postgres.demo_platform import DemoPlatform
 from daemon.adapters.postgres.desk_actions import DeskActions
 from daemon.adapters.postgres.fleet_store import FleetStore
-from daemon.adapters.postgres.lease_store import LeaseStore
 from daemon.adapters.postgres.page_news import PageNews
 from daemon.adapters.postgres.pool import Pool, PoolLimits
 from daemon.adapters.postgres.proof_desk import ProofDesk
@@ -55,6 +54,7 @@ from daemon.app.crashing import crash_points
 from daemon.app.database import Database
 from daemon.app.keys import LiveKeys, key_ring, require_keys
 from daemon.app.launch import Launch
+from daemon.app.leases import SharedLeases, lease_store
 from daemon.app.reload import Reloadable
 from daemon.core.desk import Topic
 from daemon.core.model import PartnerId
@@ -99,7 +99,7 @@ async def wired(
     reached = crash_points(os.environ, settings.freshbooks.api_url)
     tracing = [trace_freshbooks(metrics, clock.monotonic, log)]
     name = f"{socket.gethostname()}:{os.getpid()}"
-    leases = LeaseStore(database.dsn, name, alone=database.server is not None)
+    leases = lease_store(settings, database, name)
     for_pages = max(1, settings.postgres.connections_max // PAGES_SHARE)
     work = settings.postgres.connections_max - for_pages
     async with (
@@ -130,7 +130,7 @@ class _Workshop:
     launch: Launch
     pool: Pool
     pages: Pool
-    leases: LeaseStore
+    leases: SharedLeases
     caller: Caller
     keys: LiveKeys
     policy: Callable[[], Policy]

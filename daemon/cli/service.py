@@ -23,8 +23,11 @@ with_credentials = click.option(
 def check_config(config: Path | None, credentials: Path | None) -> None:
     """Read the settings as the daemon would, and say what is wrong with them."""
     from daemon.app.keys import key_ring
+    from daemon.app.leases import require_coordinator
 
-    key_ring(_load(config, credentials))
+    settings = _load(config, credentials)
+    key_ring(settings)
+    require_coordinator(settings)
     click.echo(f"The settings in {settings_path(config) or 'the environment'} are valid and complete.")
 
 

@@ -30,6 +30,15 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Vacancy:
+    """A partner that can be taken, with the last epoch it was held under; `deserted` by a process that is gone."""
+
+    partner_id: PartnerId
+    epoch: int
+    deserted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Census:
     """How many processes share how many partners."""
 

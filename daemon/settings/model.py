@@ -25,6 +25,8 @@ from daemon.settings.values import (
     parse_key_id,
     parse_keys,
     parse_link_key,
+    parse_nats,
+    split_words,
 )
 
 CALLBACK_PATH: Final = "/oauth/freshbooks/callback"
@@ -47,6 +49,18 @@ class PostgresSettings(Section):
     connections_max: Annotated[int, RESTART] = Field(default=10, ge=2, le=500)
     acquire_timeout: Annotated[Duration, RESTART] = timedelta(seconds=10)
     command_timeout: Annotated[Duration, RESTART] = timedelta(seconds=30)
+
+
+class LeasesSettings(Section):
+    """Where several processes agree on who works for which partner: in Postgres unless `nats` is set."""
+
+    nats: Annotated[Secret, AfterValidator(parse_nats), RESTART] = SecretStr("")
+    bucket: Annotated[str, RESTART] = Field(default="freshbooks-syncd", pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    replicas: Annotated[int, RESTART] = Field(default=1, ge=1, le=5)
+
+    def nats_servers(self) -> tuple[str, ...]:
+        """The addresses of one NATS, in the order they are tried."""
+        return split_words(self.nats.get_secret_value())
 
 
 class FreshBooksSettings(Section):
@@ -214,6 +228,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     postgres: PostgresSettings = PostgresSettings()
+    leases: LeasesSettings = LeasesSettings()
     freshbooks: FreshBooksSettings = FreshBooksSettings()
     encryption: EncryptionSettings = EncryptionSettings()
     public: PublicSettings = PublicSettings()

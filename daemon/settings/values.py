@@ -164,8 +164,13 @@ Url = Annotated[str, BeforeValidator(parse_url)]
 # ---- words, paths, secrets -------------------------------------------------------------------------------------------
 
 
+def split_words(text: str) -> tuple[str, ...]:
+    """Read words that blanks or commas separate."""
+    return tuple(re.split(r"[\s,]+", text.strip())) if text.strip() else ()
+
+
 def _split(value: object) -> object:
-    return tuple(re.split(r"[\s,]+", value.strip())) if isinstance(value, str) and value.strip() else value or ()
+    return split_words(value) if isinstance(value, str) else value or ()
 
 
 Words = Annotated[tuple[str, ...], BeforeValidator(_split)]
@@ -198,6 +203,22 @@ def parse_dsn(value: SecretStr) -> SecretStr:
         raise ValueError(refusal) from error
     if not is_possible:
         raise ValueError(refusal)
+    return value
+
+
+def parse_nats(value: SecretStr) -> SecretStr:
+    """Accept the addresses of one NATS; nothing of them is echoed, as they may hold a password or a token."""
+    for server in split_words(value.get_secret_value()):
+        try:
+            parts = urlsplit(server)
+            is_possible = parts.scheme in {"nats", "tls"} and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            is_possible = False
+        if not is_possible or any(sign in server.partition("://")[2] for sign in "/?#"):
+            raise ValueError(
+                "this is no address of a NATS: write it as tls://USER:PASSWORD@HOST:4222, or nats://HOST:4222 without "
+                "TLS, several of them separated by commas"
+            )
     return value
 
 

@@ -17,7 +17,9 @@ from daemon.adapters.postgres.desk_actions import DeskActions
 from daemon.adapters.postgres.pool import Pool
 from daemon.adapters.postgres.store import PostgresStore
 from daemon.adapters.postgres.token_store import TokenStore
+from tests.adapters.members import Kind, Members, opened
 from tests.adapters.postgres_rows import Books
+from tests.nats_server import nats_server
 
 
 @pytest.fixture
@@ -42,6 +44,26 @@ def tokens(books: Books) -> TokenStore:
 @pytest.fixture
 def desk(books: Books) -> DeskActions:
     return DeskActions(books.pool)
+
+
+@pytest.fixture(scope="session")
+def nats_address() -> Iterator[str]:
+    """Where a NATS server of this session's listens."""
+    with nats_server() as server:
+        yield server.url
+
+
+@pytest.fixture(params=["Postgres", "NATS"])
+def coordinator(request: pytest.FixtureRequest) -> Kind:
+    """Where leases are agreed on: what is true of them is true in each place."""
+    kind: Kind = request.param
+    return kind
+
+
+@pytest.fixture
+async def members(coordinator: Kind, database: str, request: pytest.FixtureRequest) -> AsyncIterator[Members]:
+    async for made in opened(coordinator, database, request):
+        yield made
 
 
 @pytest.fixture

@@ -63,7 +63,7 @@ async def _stop_within(frozen: LeaseStore, step: str, thawed: anyio.Event) -> No
     }
     sql = queries.load("leases")
     with contextlib.suppress(StoreUnavailable):
-        async with frozen._transaction() as connection:
+        async with frozen._guarded.transaction() as connection:
             if step == "acquire":
                 await connection.fetch(sql["membership"], frozen.member_id)
             await connection.fetch(sql[step], *arguments[step])

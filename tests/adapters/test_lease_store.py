@@ -1,11 +1,10 @@
-"""Leases on a real Postgres: one holder a partner, crashes noticed at once, and writes fenced by the epoch."""
+"""Leases on real servers: one holder a partner, crashes noticed, and writes fenced by the epoch."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import anyio
-import anyio.lowlevel
 import asyncpg
 import pytest
 
@@ -22,58 +21,34 @@ from daemon.core.leases import Census, LeasePolicy
 from daemon.core.model import FbPaymentId, PartnerId, PaymentId, Resource
 from daemon.core.take_back import Standing
 from tests.actors.stage import Notes
+from tests.adapters.members import TTL, Members, Store, in_postgres, vanish
 from tests.adapters.postgres_rows import PARTNER, SCOPE, Books
 from tests.builders import INVOICE, NOW, make_fb_invoice, make_fb_payment, make_reading, usd
 from tests.polling import eventually
 from tests.postgres import on_every_postgres
 
-TTL = timedelta(seconds=30)
 BRIEF = LeasePolicy(ttl=timedelta(seconds=2), renew_interval=timedelta(seconds=0.2), margin=timedelta(seconds=0.5))
 
 
-@pytest.fixture
-async def members(database: str) -> AsyncIterator[Callable[[str], Awaitable[LeaseStore]]]:
-    """Makes members by name; each is closed in the end."""
-    async with AsyncExitStack() as stack:
-
-        async def join(name: str, ttl: timedelta = TTL) -> LeaseStore:
-            store = LeaseStore(database, name)
-            stack.callback(store.close)
-            await store.join(ttl)
-            return store
-
-        yield join
-    await let_go()
-
-
-async def let_go() -> None:
-    """Let the loop close what was cut off."""
-    for _ in range(3):
-        await anyio.lowlevel.checkpoint()
-
-
-Join = Callable[..., Awaitable[LeaseStore]]
-
-
 @on_every_postgres
-async def test_a_partner_has_one_holder_and_every_taking_raises_its_epoch(books: Books, members: Join) -> None:
+async def test_a_partner_has_one_holder_and_every_taking_raises_its_epoch(books: Books, members: Members) -> None:
     first, second = await members("first"), await members("second")
     assert await first.census() == Census(members=2, partners=1)
     (lease,) = await first.acquire(10, ())
-    assert (lease.partner_id, lease.epoch, lease.taken_over) == (PARTNER, 1, False)
+    assert (lease.partner_id, lease.taken_over) == (PARTNER, False)
     assert await second.acquire(10, ()) == ()
     await first.release([PARTNER])
-    (lease,) = await second.acquire(10, ())
-    assert (lease.epoch, lease.taken_over) == (2, False)
+    (later,) = await second.acquire(10, ())
+    assert (later.epoch > lease.epoch, later.taken_over) == (True, False)
 
 
-async def test_two_that_want_the_same_never_both_get_it(books: Books, members: Join) -> None:
+async def test_two_that_want_the_same_never_both_get_it(books: Books, members: Members) -> None:
     for number in range(40):
         await books.add_partner(f"more_{number}", f"A{number}")
     stores = [await members(f"m{number}") for number in range(4)]
     taken: list[PartnerId] = []
 
-    async def take(store: LeaseStore) -> None:
+    async def take(store: Store) -> None:
         mine: list[PartnerId] = []
         for _ in range(12):
             mine += [lease.partner_id for lease in await store.acquire(5, mine)]
@@ -86,27 +61,27 @@ async def test_two_that_want_the_same_never_both_get_it(books: Books, members: J
 
 
 @on_every_postgres
-async def test_what_a_member_holds_without_knowing_it_can_be_taken_again(books: Books, members: Join) -> None:
+async def test_what_a_member_holds_without_knowing_it_can_be_taken_again(books: Books, members: Members) -> None:
     member, other = await members("member"), await members("other")
     (lost,) = await member.acquire(10, ())
     assert await member.acquire(10, [PARTNER]) == ()
     assert await other.acquire(10, ()) == ()
     (lease,) = await member.acquire(10, ())
-    assert (lost.epoch, lease.epoch, lease.taken_over) == (1, 2, False)
+    assert (lease.epoch > lost.epoch, lease.taken_over) == (True, False)
 
 
 @on_every_postgres
-async def test_a_crash_is_noticed_at_once(books: Books, members: Join) -> None:
-    crashed, survivor = await members("crashed"), await members("survivor")
-    await crashed.acquire(10, ())
+async def test_a_crash_is_noticed(books: Books, members: Members) -> None:
+    crashed, survivor = await members("crashed", members.noticed), await members("survivor")
+    (lost,) = await crashed.acquire(10, ())
     assert await survivor.bury(timedelta(0)) == 0
-    crashed.close()
+    await vanish(crashed)
     await eventually(lambda: survivor.bury(timedelta(0)))
     (lease,) = await survivor.acquire(10, ())
-    assert (lease.epoch, lease.taken_over) == (2, True)
+    assert (lease.epoch > lost.epoch, lease.taken_over) == (True, True)
 
 
-async def test_a_member_that_is_not_heard_of_is_given_up_and_told_so(books: Books, members: Join) -> None:
+async def test_a_member_that_is_not_heard_of_is_given_up_and_told_so(books: Books, members: Members) -> None:
     frozen, survivor = await members("frozen", timedelta(seconds=0.05)), await members("survivor")
     await frozen.acquire(10, ())
     await eventually(lambda: survivor.bury(timedelta(0)))
@@ -117,9 +92,11 @@ async def test_a_member_that_is_not_heard_of_is_given_up_and_told_so(books: Book
     assert lease.taken_over
 
 
-async def test_nobody_is_given_up_just_after_postgres_itself_came_back(books: Books, members: Join) -> None:
+@in_postgres
+async def test_nobody_is_given_up_just_after_postgres_itself_came_back(books: Books, members: Members) -> None:
     gone, survivor = await members("gone"), await members("survivor")
-    gone.close()
+    assert isinstance(gone, LeaseStore)
+    await vanish(gone)
     await eventually(lambda: books.value("SELECT pg_try_advisory_lock_shared(sync.member_key($1))", gone.member_id))
     assert await survivor.bury(timedelta(days=1)) == 0
     assert await survivor.bury(timedelta(0)) == 1
@@ -133,12 +110,11 @@ async def test_whoever_is_alone_by_construction_need_not_wait_for_a_predecessor(
     await now.join(TTL)
     assert await now.bury(timedelta(days=1)) == 1
     assert [lease.epoch for lease in await now.acquire(10, ())] == [2]
-    former.close()
-    now.close()
-    await let_go()
+    await vanish(former)
+    await vanish(now)
 
 
-async def test_one_that_leaves_leaves_nothing_behind(books: Books, members: Join) -> None:
+async def test_one_that_leaves_leaves_nothing_behind(books: Books, members: Members) -> None:
     leaving, survivor = await members("leaving"), await members("survivor")
     await leaving.acquire(10, ())
     await leaving.resign()
@@ -149,7 +125,9 @@ async def test_one_that_leaves_leaves_nothing_behind(books: Books, members: Join
     assert await books.value("SELECT count(*) FROM sync.member") == 1
 
 
-async def test_a_frozen_transaction_does_not_hold_up_its_successor(database: str, books: Books, members: Join) -> None:
+async def test_a_frozen_transaction_does_not_hold_up_its_successor(
+    database: str, books: Books, members: Members
+) -> None:
     frozen, survivor = await members("frozen", timedelta(seconds=0.05)), await members("survivor")
     (old,) = await frozen.acquire(10, ())
     async with Pool.open(database, name=frozen.application) as pool:
@@ -159,9 +137,9 @@ async def test_a_frozen_transaction_does_not_hold_up_its_successor(database: str
             async with stuck.page_transaction(SCOPE) as page:
                 await page.save_cursor(SCOPE, Cursor(feed=Feed.CENSUS))
                 await eventually(lambda: survivor.bury(timedelta(0)))
-                await eventually(lambda: survivor.acquire(10, ()))
+                (new,) = await eventually(lambda: survivor.acquire(10, ()))
                 with anyio.fail_after(5):
-                    await leased(books, 2).save_cursor(SCOPE, Cursor(feed=Feed.PAYMENTS))
+                    await leased(books, new.epoch).save_cursor(SCOPE, Cursor(feed=Feed.PAYMENTS))
                 await page.save_cursor(SCOPE, Cursor(feed=Feed.INVOICES))
 
         with pytest.raises(StoreUnavailable):
@@ -217,7 +195,7 @@ WRITES: dict[str, Write] = {
 
 
 @pytest.mark.parametrize("name", WRITES)
-async def test_every_write_under_a_past_epoch_is_refused(name: str, books: Books, members: Join) -> None:
+async def test_every_write_under_a_past_epoch_is_refused(name: str, books: Books, members: Members) -> None:
     frozen, successor = await members("frozen"), await members("successor")
     (old,) = await frozen.acquire(10, ())
     thawed = leased(books, old.epoch)
@@ -231,7 +209,7 @@ async def test_every_write_under_a_past_epoch_is_refused(name: str, books: Books
     await WRITES[name](leased(books, new.epoch), claim)
 
 
-async def test_a_page_under_a_past_epoch_is_refused_before_anything_is_merged(books: Books, members: Join) -> None:
+async def test_a_page_under_a_past_epoch_is_refused_before_anything_is_merged(books: Books, members: Members) -> None:
     frozen, successor = await members("frozen"), await members("successor")
     (old,) = await frozen.acquire(10, ())
     await frozen.release([PARTNER])
@@ -266,18 +244,16 @@ async def everything(books: Books) -> list[asyncpg.Record]:
 
 
 @asynccontextmanager
-async def process(database: str, name: str) -> AsyncIterator[tuple[Membership, LeaseStore]]:
-    store = LeaseStore(database, name)
+async def process(store: Store) -> AsyncIterator[Membership]:
     membership = Membership(store, SystemClock(), Notes(), BRIEF)
     async with anyio.create_task_group() as group:
         working: set[PartnerId] = set()
         await membership.start(working)
         group.start_soon(membership.run)
         group.start_soon(obey, membership, working)
-        yield membership, store
+        yield membership
         group.cancel_scope.cancel()
-    store.close()
-    await let_go()
+    await vanish(store)
 
 
 async def obey(membership: Membership, working: set[PartnerId]) -> None:
@@ -289,11 +265,11 @@ async def obey(membership: Membership, working: set[PartnerId]) -> None:
         await membership.changed()
 
 
-async def test_three_processes_share_and_the_rest_take_over_what_one_leaves(database: str, books: Books) -> None:
+async def test_three_processes_share_and_the_rest_take_over_what_one_leaves(books: Books, members: Members) -> None:
     for number in range(29):
         await books.add_partner(f"more_{number}", f"A{number}")
-    async with process(database, "a") as (first, _), process(database, "b") as (second, _):
-        async with process(database, "c") as (third, _):
+    async with process(members.store("a")) as first, process(members.store("b")) as second:
+        async with process(members.store("c")) as third:
             every = (first, second, third)
             await eventually(lambda: [len(member.held()) for member in every] == [10, 10, 10], within_s=20)
         await eventually(lambda: [len(first.held()), len(second.held())] == [15, 15], within_s=20)

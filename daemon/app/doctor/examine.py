@@ -7,6 +7,7 @@ from daemon.actors.ports import Clock
 from daemon.app.doctor.database import check_database
 from daemon.app.doctor.findings import Finding, Outcome, skipped
 from daemon.app.doctor.freshbooks import check_freshbooks
+from daemon.app.doctor.leases import check_leases
 from daemon.app.doctor.machine import check_listeners, check_state
 from daemon.app.doctor.settings import check_addresses, check_complete, check_file, check_permissions
 from daemon.settings import Settings
@@ -25,6 +26,7 @@ async def examine(
     found = [read, *check_permissions(path), complete, *check_addresses(settings), *check_state(settings)]
     found += await check_listeners(settings, environ)
     found += await check_database(settings, clock)
+    found += await check_leases(settings)
     if complete.outcome is Outcome.FAULT:
         found.append(skipped("freshbooks", "the settings must be complete first"))
     else:

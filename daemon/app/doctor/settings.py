@@ -15,6 +15,7 @@ from daemon.settings.model import CALLBACK_PATH
 
 _SECRETS: Final = (
     ("postgres", "dsn"),
+    ("leases", "nats"),
     ("freshbooks", "client_secret"),
     ("encryption", "keys"),
     ("public", "link_keys"),

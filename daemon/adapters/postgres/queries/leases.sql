@@ -4,6 +4,17 @@ SELECT pg_try_advisory_lock(sync.member_key($1))
 -- name: join
 INSERT INTO sync.member (member_id, name, expires_at) VALUES ($1, $2, clock_timestamp() + $3::interval)
 
+-- name: one_by_one
+-- Of two that join at the same time, in different places, the second sees the first.
+SELECT pg_advisory_xact_lock(hashtextextended('freshbooks-syncd join', 0))
+
+-- name: elsewhere
+-- A living member that agrees on leases in another place; one whose time is up or whose connection is gone counts no more.
+SELECT m.name, m.coordinator FROM sync.member m
+WHERE m.coordinator <> $1 AND m.expires_at > clock_timestamp()
+  AND NOT pg_try_advisory_xact_lock_shared(sync.member_key(m.member_id))
+LIMIT 1
+
 -- name: renew
 UPDATE sync.member SET expires_at = clock_timestamp() + $2::interval WHERE member_id = $1
 RETURNING (SELECT count(*) FROM sync.member WHERE NOT resigned)
