@@ -1,23 +1,29 @@
 """Members of a fleet, on each place where leases can be agreed on."""
 
 import itertools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
 from inspect import isawaitable
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
 
 import anyio.lowlevel
 import pytest
 
+from daemon.adapters.clock import SystemClock
 from daemon.adapters.nats.bucket import Bucket
 from daemon.adapters.nats.lease_store import NatsLeaseStore
 from daemon.adapters.postgres.lease_register import LeaseRegister
 from daemon.adapters.postgres.lease_store import LeaseStore
+from daemon.adapters.postgres.store import PostgresStore
+from daemon.core.errors import StoreUnavailable
+from tests.adapters.postgres_rows import Books
+from tests.polling import eventually
 
 TTL = timedelta(seconds=30)
 Kind = Literal["Postgres", "NATS"]
+T = TypeVar("T")
 Store: TypeAlias = LeaseStore | NatsLeaseStore
 _NUMBERS = itertools.count(1)
 
@@ -51,6 +57,31 @@ class Members:
         store = self.store(name)
         await store.join(ttl)
         return store
+
+
+async def in_nats(members: Members, name: str) -> NatsLeaseStore:
+    store = await members(name)
+    assert isinstance(store, NatsLeaseStore)
+    return store
+
+
+def writing(books: Books, epoch: int) -> PostgresStore:
+    """The store of a process that believes to hold the partner under this epoch."""
+    return PostgresStore(books.pool, SystemClock().sleep, lambda _: epoch)
+
+
+async def in_time(act: Callable[[], Awaitable[T]]) -> T:
+    """Act until it comes to something, whatever cannot be reached meanwhile."""
+
+    async def attempt() -> list[T]:
+        try:
+            done = await act()
+        except StoreUnavailable:
+            return []
+        return [done] if done else []
+
+    (done,) = await eventually(attempt)
+    return done
 
 
 async def vanish(store: Store) -> None:

@@ -21,7 +21,7 @@ from daemon.core.leases import Census, LeasePolicy
 from daemon.core.model import FbPaymentId, PartnerId, PaymentId, Resource
 from daemon.core.take_back import Standing
 from tests.actors.stage import Notes
-from tests.adapters.members import TTL, Members, Store, in_postgres, vanish
+from tests.adapters.members import TTL, Members, Store, in_postgres, vanish, writing
 from tests.adapters.postgres_rows import PARTNER, SCOPE, Books
 from tests.builders import INVOICE, NOW, make_fb_invoice, make_fb_payment, make_reading, usd
 from tests.polling import eventually
@@ -139,7 +139,7 @@ async def test_a_frozen_transaction_does_not_hold_up_its_successor(
                 await eventually(lambda: survivor.bury(timedelta(0)))
                 (new,) = await eventually(lambda: survivor.acquire(10, ()))
                 with anyio.fail_after(5):
-                    await leased(books, new.epoch).save_cursor(SCOPE, Cursor(feed=Feed.PAYMENTS))
+                    await writing(books, new.epoch).save_cursor(SCOPE, Cursor(feed=Feed.PAYMENTS))
                 await page.save_cursor(SCOPE, Cursor(feed=Feed.INVOICES))
 
         with pytest.raises(StoreUnavailable):
@@ -148,11 +148,6 @@ async def test_a_frozen_transaction_does_not_hold_up_its_successor(
 
 
 # ---- the fence -------------------------------------------------------------------------------------------------------
-
-
-def leased(books: Books, epoch: int) -> PostgresStore:
-    """The store of a process that believes to hold the partner under this epoch."""
-    return PostgresStore(books.pool, SystemClock().sleep, lambda _: epoch)
 
 
 async def claimed(books: Books, store: PostgresStore) -> Claim:
@@ -198,7 +193,7 @@ WRITES: dict[str, Write] = {
 async def test_every_write_under_a_past_epoch_is_refused(name: str, books: Books, members: Members) -> None:
     frozen, successor = await members("frozen"), await members("successor")
     (old,) = await frozen.acquire(10, ())
-    thawed = leased(books, old.epoch)
+    thawed = writing(books, old.epoch)
     claim = await claimed(books, thawed)
     await frozen.release([PARTNER])
     (new,) = await successor.acquire(10, ())
@@ -206,7 +201,7 @@ async def test_every_write_under_a_past_epoch_is_refused(name: str, books: Books
     with pytest.raises(LeaseLost, match="taken over"):
         await WRITES[name](thawed, claim)
     assert await everything(books) == before
-    await WRITES[name](leased(books, new.epoch), claim)
+    await WRITES[name](writing(books, new.epoch), claim)
 
 
 async def test_a_page_under_a_past_epoch_is_refused_before_anything_is_merged(books: Books, members: Members) -> None:
@@ -215,7 +210,7 @@ async def test_a_page_under_a_past_epoch_is_refused_before_anything_is_merged(bo
     await frozen.release([PARTNER])
     await successor.acquire(10, ())
     with pytest.raises(LeaseLost):
-        async with leased(books, old.epoch).page_transaction(SCOPE):
+        async with writing(books, old.epoch).page_transaction(SCOPE):
             pytest.fail("a page was opened")
 
 

@@ -34,7 +34,10 @@ class Entry:
 
 
 class Bucket:
-    """One bucket over one connection, which is made anew whenever it failed: nothing is sent later than asked."""
+    """One bucket, made where there is none, over one connection, made anew whenever it failed.
+
+    So nothing is sent later than it was asked for.
+    """
 
     def __init__(self, servers: Sequence[str], name: str, *, replicas: int = 1) -> None:
         self.name = name
@@ -58,15 +61,8 @@ class Bucket:
             raise StoreUnavailable(_explain(error)) from error
 
     async def made_at_us(self) -> int:
-        """Tell when the bucket was made, in microseconds since 1970, having made it where there is none."""
-        try:
-            info = await self._jetstream.stream_info(self._stream)
-        except NotFoundError:
-            await self._jetstream.create_key_value(
-                KeyValueConfig(bucket=self.name, history=1, storage=StorageType.FILE, replicas=self._replicas)
-            )
-            info = await self._jetstream.stream_info(self._stream)
-        return _made_at_us(info)
+        """Tell when the bucket was made, in microseconds since 1970."""
+        return _made_at_us(await self._jetstream.stream_info(self._stream))
 
     async def put(self, key: str, value: bytes, *, last: int | None = None, ttl: timedelta | None = None) -> int | None:
         """Write, and tell the revision; None when another than `last` stands there (0: nothing does).
@@ -104,8 +100,7 @@ class Bucket:
         """Close the connection, whatever state it is in."""
         client, self._client, self._context = self._client, None, None
         if client is not None:
-            with anyio.move_on_after(CLOSE_TIMEOUT_S, shield=True):
-                await client.close()
+            await _closed(client)
 
     @property
     def _jetstream(self) -> JetStreamContext:
@@ -119,28 +114,49 @@ class Bucket:
     async def _connect(self) -> None:
         self._client = await connected(self._servers)
         self._context = self._client.jetstream(timeout=CALL_TIMEOUT_S)
+        try:
+            await self._context.stream_info(self._stream)
+        except NotFoundError:
+            await self._context.create_key_value(
+                KeyValueConfig(bucket=self.name, history=1, storage=StorageType.FILE, replicas=self._replicas)
+            )
 
 
 async def connected(servers: Sequence[str]) -> Client:
     """Connect to the first server that answers. Raises what the last one failed with."""
     failed: Exception = ConnectionError("no server is named")
     for server in servers:
-        client = Client()
+        client, opening = Client(), True
+
+        async def hear(error: Exception) -> None:
+            # Else it would try again by itself; once it is connected, whichever call fails raises.
+            if opening:  # noqa: B023 -- of this turn
+                raise error
+
         try:
             await client.connect(
                 server,
                 name="freshbooks-syncd",
-                error_cb=_told_by_the_call,
+                error_cb=hear,
                 allow_reconnect=False,
                 connect_timeout=1,
                 tls=ssl.create_default_context() if server.startswith("tls://") else None,
             )
         except _UNAVAILABLE as error:
-            await client.close()
             failed = error
         else:
             return client
+        finally:
+            opening = False
+            if not client.is_connected:
+                await _closed(client)
     raise failed
+
+
+async def _closed(client: Client) -> None:
+    """Close a connection in bounded time, whatever state it is in."""
+    with anyio.move_on_after(CLOSE_TIMEOUT_S, shield=True):
+        await client.close()
 
 
 async def probe(servers: Sequence[str]) -> tuple[int, int]:
@@ -153,13 +169,9 @@ async def probe(servers: Sequence[str]) -> tuple[int, int]:
                 version = client.connected_server_version
                 return version.major, version.minor
             finally:
-                await client.close()
+                await _closed(client)
     except _UNAVAILABLE as error:
         raise StoreUnavailable(_explain(error)) from error
-
-
-async def _told_by_the_call(_: Exception) -> None:
-    """Say nothing: whichever call failed raises it."""
 
 
 def _made_at_us(info: StreamInfo) -> int:
