@@ -16,61 +16,11 @@ from daemon.adapters.http.links import sign_link
 from daemon.core.desk import Topic
 from daemon.core.model import PartnerId
 from tests.polling import eventually
-from tests.system.books import Books, Partner, opened_books
-from tests.system.program import LINK_KEY, Program, running
+from tests.system.books import Partner, opened_books
+from tests.system.fleet import PARTNERS, QUICK, TAKEOVER_S, connected, daemons, owner_of, shared
+from tests.system.program import LINK_KEY
 
 pytestmark = pytest.mark.timeout(240)
-PARTNERS = 6
-QUICK = '[push]\npost_timeout = "4s"\nlookup_again_after = "1s"'
-TAKEOVER_S = 10.0
-
-
-@asynccontextmanager
-async def daemons(place: Path, books: Books, *names: str) -> AsyncIterator[list[Program]]:
-    """Start a daemon after another, each in a directory of its own."""
-    if not names:
-        yield []
-        return
-    (place / names[0]).mkdir()
-    async with (
-        running(place / names[0], books.settings(QUICK)) as program,
-        daemons(place, books, *names[1:]) as others,
-    ):
-        yield [program, *others]
-
-
-async def owners(books: Books) -> list[int]:
-    """How many partners each process that is there holds, the busiest first."""
-    rows = await books.database.fetch(
-        "SELECT m.member_id, count(l.partner_id) AS held FROM sync.member m"
-        " LEFT JOIN sync.lease l ON l.holder = m.member_id GROUP BY m.member_id ORDER BY held DESC"
-    )
-    return [row["held"] for row in rows]
-
-
-async def owner_of(books: Books, partner: Partner) -> int:
-    """The process id of a partner's owner; 0 while there is none."""
-    name = await books.database.fetchval(
-        "SELECT m.name FROM sync.lease l JOIN sync.member m ON m.member_id = l.holder WHERE l.partner_id = $1",
-        partner.partner_id,
-    )
-    return int(name.rpartition(":")[2]) if name else 0
-
-
-async def connected(books: Books) -> list[Partner]:
-    partners = [await books.add(3) for _ in range(PARTNERS)]
-    for partner in partners:
-        await eventually(partial(books.is_connected, partner), within_s=60)
-    return partners
-
-
-async def shared(books: Books, *shares: int) -> None:
-    """Wait until the partners are shared like this."""
-
-    async def is_so() -> bool:
-        return await owners(books) == list(shares)
-
-    await eventually(is_so, within_s=30)
 
 
 @asynccontextmanager
@@ -94,7 +44,10 @@ async def follow(browser: aiohttp.ClientSession, url: str, heard: list[str]) -> 
 
 async def test_a_killed_daemon_s_partners_are_taken_over_within_seconds(database: str, tmp_path: Path) -> None:
     clock = SystemClock()
-    async with opened_books(database) as books, daemons(tmp_path, books, "a", "b") as (killed, survivor):
+    async with (
+        opened_books(database) as books,
+        daemons(tmp_path, books.settings(QUICK), "a", "b") as (killed, survivor),
+    ):
         partners = await connected(books)
         await shared(books, 3, 3)
         killed.send(signal.SIGKILL)
@@ -111,7 +64,7 @@ async def test_a_killed_daemon_s_partners_are_taken_over_within_seconds(database
 
 
 async def test_a_page_is_live_at_whichever_daemon_it_is_open(database: str, tmp_path: Path) -> None:
-    async with opened_books(database) as books, daemons(tmp_path, books, "a", "b") as both:
+    async with opened_books(database) as books, daemons(tmp_path, books.settings(QUICK), "a", "b") as both:
         partners = [await books.add(3) for _ in both]
         await shared(books, 1, 1)
         for partner in partners:
@@ -136,10 +89,10 @@ async def test_a_page_is_live_at_whichever_daemon_it_is_open(database: str, tmp_
 
 async def test_a_stopped_daemon_hands_over_at_once_and_a_new_one_gets_its_share(database: str, tmp_path: Path) -> None:
     clock = SystemClock()
-    async with opened_books(database) as books, daemons(tmp_path, books, "a") as (first,):
+    async with opened_books(database) as books, daemons(tmp_path, books.settings(QUICK), "a") as (first,):
         await connected(books)
         await shared(books, PARTNERS)
-        async with daemons(tmp_path, books, "b") as (second,):
+        async with daemons(tmp_path, books.settings(QUICK), "b") as (second,):
             await shared(books, 3, 3)
             first.send(signal.SIGTERM)
             assert await first.end() == 0
@@ -154,7 +107,7 @@ async def test_a_daemon_frozen_in_the_middle_of_a_post_and_thawed_after_a_takeov
     database: str, tmp_path: Path
 ) -> None:
     slow = {"match": {"method": "POST", "path": "payments/payments"}, "action": {"kind": "latency", "seconds": 1.0}}
-    async with opened_books(database) as books, daemons(tmp_path, books, "a", "b") as programs:
+    async with opened_books(database) as books, daemons(tmp_path, books.settings(QUICK), "a", "b") as programs:
         partners = await connected(books)
         await shared(books, 3, 3)
         await books.control("PUT", "faults", [slow])
