@@ -168,7 +168,7 @@ class Membership:
             self.hurry()
 
     async def run(self) -> None:
-        """Renew for ever; what Postgres does not answer is asked again at the next beat."""
+        """Renew for ever; what is not answered is asked again at the next beat."""
         while True:
             with anyio.move_on_after(self._policy.renew_interval.total_seconds()):
                 await self._bell.wait()

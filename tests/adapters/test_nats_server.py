@@ -3,6 +3,7 @@
 import shutil
 import signal
 from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 
 import anyio
 import pytest
@@ -14,6 +15,7 @@ from daemon.core.errors import LeaseLost, StoreUnavailable
 from daemon.core.leases import Lease
 from tests.adapters.members import TTL, Kind, Members, Store, in_nats, in_time, writing
 from tests.adapters.postgres_rows import PARTNER, SCOPE, Books
+from tests.certificate import self_signed
 from tests.nats_server import NatsServer, nats_server
 
 
@@ -156,6 +158,22 @@ async def test_a_server_that_cannot_be_used_says_what_to_change(options: list[st
             async with bucket.reached():
                 await bucket.made_at_us()
         await bucket.close()
+
+
+async def test_a_tls_address_is_answered_only_by_whom_its_certificate_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = self_signed("localhost", tmp_path)
+    tls = ("--jetstream", "--user", "u", "--pass", "canary", "--tls", f"--tlscert={both}", f"--tlskey={both}")
+    with nats_server(*tls) as server:
+        address = f"tls://u:canary@localhost:{server.port}"
+        with pytest.raises(StoreUnavailable, match=r"certificate.*correct leases\.nats") as caught:
+            await probe([address])
+        assert "canary" not in str(caught.value)
+        monkeypatch.setenv("SSL_CERT_FILE", str(both))
+        assert await probe([address]) >= (2, 11)
+        with pytest.raises(StoreUnavailable, match="certificate"):
+            await probe([address.replace("localhost", "127.0.0.1")])
 
 
 async def test_the_next_of_several_servers_is_asked_when_the_first_is_away(server: NatsServer) -> None:

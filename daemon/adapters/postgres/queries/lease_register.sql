@@ -8,10 +8,10 @@ INSERT INTO sync.member (member_id, name, coordinator, expires_at) VALUES ($1, $
 DELETE FROM sync.member WHERE member_id = ANY ($1::text[]) RETURNING member_id
 
 -- name: census
--- Whoever has a row for a minute has been a member, and may be gone since.
+-- Whoever stands here for some seconds was a member, and may be gone since.
 SELECT (SELECT count(*) FROM sync.connection WHERE status <> 'not_connected') AS partners,
        (SELECT coalesce(array_agg(member_id), '{}') FROM sync.member
-        WHERE joined_at < clock_timestamp() - interval '1 minute') AS members
+        WHERE joined_at < clock_timestamp() - interval '10 seconds') AS members
 
 -- name: vacant
 -- In an order of this member's own, so that two members seldom want the same. What it holds without knowing it is free as well.
