@@ -177,7 +177,7 @@ class Books:
         self.rereads[key] = reread
 
 
-ROWS = tuple(row.name for row in fields(Books) if isinstance(getattr(Books(), row.name), dict | list))
+ROWS = tuple(row.name for row in fields(Books) if isinstance(getattr(Books(), row.name), dict))
 
 
 def merge_dated(rows: dict[int, Any], row: FbCustomer | FbPayment, reading: Reading) -> bool:
@@ -196,9 +196,11 @@ def transaction(books: dict[PartnerId, Books], partner_id: PartnerId) -> Any:
     before = books[partner_id]
     kept = {name: getattr(before, name).copy() for name in ROWS}
     kept |= {"accounts": before.accounts, "entries": copy.copy(before.entries)}
+    runs = len(before.runs)
     try:
         yield
     except BaseException:
         for name, value in kept.items():
             setattr(books[partner_id], name, value)
+        del before.runs[runs:]
         raise

@@ -19,7 +19,7 @@ from daemon.core.errors import StoreUnavailable
 from daemon.core.model import PartnerId
 from daemon.core.policy import Policy
 from daemon.core.schedule import lane_of, wake_at
-from daemon.core.state import Connection, Lane, NotConnected, State, shown
+from daemon.core.state import Connection, NotConnected, State, shown
 from daemon.core.transition import restore, transition
 
 T = TypeVar("T")
@@ -139,7 +139,7 @@ class Supervisor:
         return isinstance(self._state, NotConnected) or (self._draining and not self._is_busy() and not self._answers)
 
     def _is_busy(self) -> bool:
-        return not isinstance(self._state, NotConnected) and any(lane_of(self._state, lane).busy for lane in Lane)
+        return not isinstance(self._state, NotConnected) and self._state.lanes.are_busy
 
     async def _restored(self) -> events.Event | None:
         """Begin, unless it has begun, from what is stored."""

@@ -45,12 +45,7 @@ def start_work(state: Syncing, now: datetime, policy: Policy) -> tuple[Syncing, 
     effects: list[LaneEffect] = []
     if _is_due(state.schedule.token_until, now):
         state = replace(state, schedule=replace(state.schedule, token_until=None))
-    for lane, choose in (
-        (Lane.AUTH, _auth_effect),
-        (Lane.PULL, _pull_effect),
-        (Lane.PUSH, _push_effect),
-        (Lane.VERIFY, _verify_effect),
-    ):
+    for lane, choose in _LANES if _may_work(state) else _LANES[:1]:
         if not is_free(lane_of(state, lane), now):
             continue
         state, effect = choose(state, now, policy)
@@ -64,12 +59,11 @@ def wake_at(state: State) -> datetime | None:
     """Tell the earliest moment at which a free lane has something to do, or None when only an event can bring work."""
     if isinstance(state, NotConnected):
         return None
-    wishes = (
-        (state.lanes.auth, _auth_at(state)),
-        (state.lanes.pull, _pull_at(state)),
-        (state.lanes.push, _push_at(state)),
-        (state.lanes.verify, _verify_at(state)),
-    )
+    wishes = [(state.lanes.auth, _auth_at(state))]
+    if _may_work(state):
+        wishes.append((state.lanes.pull, _pull_at(state)))
+        wishes.append((state.lanes.push, _push_at(state)))
+        wishes.append((state.lanes.verify, _verify_at(state)))
     return min((_held(lane, at) for lane, at in wishes if at is not None and not lane.busy), default=None)
 
 
@@ -162,8 +156,6 @@ def _pull_effect(state: Syncing, now: datetime, policy: Policy) -> tuple[Syncing
 
 def _due_pulls(state: Syncing, now: datetime) -> list[_Errand | Feed]:
     """List what the pull lane could do now, first things first: what lives goes before what is history."""
-    if not _may_work(state):
-        return []
     due: list[_Errand | Feed] = []
     if _is_due(state.schedule.reread_at, now):
         due.append(_Errand.REREADS)
@@ -210,6 +202,15 @@ def _feeds(state: Syncing) -> tuple[Feed, ...]:
     return (*_LIVE_FEEDS, *stage)
 
 
+_LANES = (
+    (Lane.AUTH, _auth_effect),
+    (Lane.PULL, _pull_effect),
+    (Lane.PUSH, _push_effect),
+    (Lane.VERIFY, _verify_effect),
+)
+"""What each lane would start; all but the first only while there is anything to work with."""
+
+
 # ---- when each lane has something to do ------------------------------------------------------------------------------
 
 
@@ -226,20 +227,18 @@ def _auth_at(state: Syncing) -> datetime | None:
 
 
 def _push_at(state: Syncing) -> datetime | None:
-    if not _may_work(state) or not isinstance(state, Connected) or not state.connection.accounts_chosen:
+    if not isinstance(state, Connected) or not state.connection.accounts_chosen:
         return None
     return state.schedule.push_at
 
 
 def _verify_at(state: Syncing) -> datetime | None:
-    if not _may_work(state) or not isinstance(state, Connected):
+    if not isinstance(state, Connected):
         return None
     return state.schedule.verify_at
 
 
 def _pull_at(state: Syncing) -> datetime | None:
-    if not _may_work(state):
-        return None
     feeds = (_feed_at(cursor_of(state, feed)) for feed in _feeds(state))
     schedule = state.schedule
     dates = (schedule.reread_at, schedule.accounts_at, schedule.callbacks_at, *feeds)

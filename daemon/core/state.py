@@ -83,6 +83,11 @@ class Lanes:
     push: LaneState = _FREE
     verify: LaneState = _FREE
 
+    @property
+    def are_busy(self) -> bool:
+        """Whether any effect is in flight."""
+        return self.auth.busy or self.pull.busy or self.push.busy or self.verify.busy
+
 
 _ALL_FREE = Lanes()
 

@@ -194,7 +194,7 @@ def _answered(  # noqa: C901, PLR0911, PLR0912 one case per answer: the table re
 def _work(state: Syncing, effects: list[Effect], now: datetime, policy: Policy) -> tuple[State, list[Effect]]:
     """Close the runs that are complete, then start what is due; or leave, once nothing is in flight any more."""
     if is_leaving(state):
-        if any(lane_of(state, lane).busy for lane in Lane):
+        if state.lanes.are_busy:
             return state, effects
         fresh = restore(state.connection, now, policy)
         return (fresh, effects) if isinstance(fresh, NotConnected) else _work(fresh, effects, now, policy)

@@ -68,6 +68,8 @@ class Drawer:
     choices: dict[tuple[PaymentId, int], Choice] = field(default_factory=dict)
     taken: set[InvoiceId] = field(default_factory=set)
     wrong: list[str] = field(default_factory=list)
+    others: dict[int, Decimal] = field(default_factory=dict)
+    """Other money on the invoices that were shown settled, as long as nothing changes."""
     seen: tuple[Any, ...] = ()
     """What `look` looked at last."""
     reader: Callable[[], Clock | None] = lambda: None
@@ -88,7 +90,9 @@ class Drawer:
             now = (self.reader() or self.stage.clock).now
             for invoice in self._books.invoices:
                 if invoice.amount > 0 and invoice.outstanding == 0:
-                    others = self._others(self._live_on(invoice.id))
+                    others = self.others.get(invoice.id)
+                    if others is None:
+                        others = self.others[invoice.id] = self._others(self._live_on(invoice.id))
                     seen = self.shown.setdefault(InvoiceId(invoice.id), deque(maxlen=SHOWN_KEPT))
                     seen.append(Settled(now(), invoice, others))
 
@@ -100,6 +104,7 @@ class Drawer:
         if seen == self.seen:
             return
         self.seen = (dict(rows.payments), dict(rows.invoices), dict(rows.pushes), self._books.payments.version)
+        self.others.clear()
         self.lost |= {payment.id for payment in rows.payments.values() if payment.status in LOST_MONEY}
         for invoice_id, row in rows.invoices.items():
             before = self.frozen.get(invoice_id)

@@ -22,10 +22,12 @@ class Plan:
     storms: tuple[float, ...] = (0.0, 0.0, 0.05, 0.25)
     freezes: float = 0.0005
     post_freezes: float = 0.05
+    frozen_s: Pauses = (2.0, 30.0, 100.0, 400.0, 900.0, 9000.0)
+    """How long a frozen process may be so; the longest outlasts its leases."""
     beat: timedelta = timedelta(minutes=1)
     """How often leases are renewed; all their times are stretched with it, since most of a year is beats otherwise."""
     beats: int = 5
-    """So many renewals may fail before the lease is over; some freezes must last longer."""
+    """So many renewals may fail before the lease is over."""
     token_life: timedelta = timedelta(hours=3)
     """An access token's; FreshBooks' own last 12 hours."""
     glance: timedelta = WAIT_MAX
@@ -63,8 +65,9 @@ STRETCHED = replace(
         push=PushPolicy(sweep_interval=timedelta(hours=6), waiting_interval=timedelta(hours=6)),
     ),
     freezes=0.0001,
-    beat=timedelta(minutes=45),
+    frozen_s=(2.0, 30.0, 100.0, 400.0, 900.0, 20_000.0),
+    beat=timedelta(minutes=90),
     beats=3,
-    glance=timedelta(hours=1),
+    glance=timedelta(hours=6),
 )
 """A partner-year that polls FreshBooks and sweeps its payments every six hours, and acts at once when told."""

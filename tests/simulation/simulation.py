@@ -30,7 +30,6 @@ from tests.simulation.watching import Progress, Watch, untold
 
 LOOK_S = 6 * 3600.0
 MONTH_DAYS = 30
-FREEZES = (2.0, 30.0, 100.0, 400.0, 900.0, 9000.0)
 
 
 class Simulation(History):
@@ -171,7 +170,7 @@ class Simulation(History):
         if not self._calm and process.gate.opened is None and self.chance.random() < likely:
             self._tell(f"freeze at {what}", process)
             process.gate.freeze()
-            group.start_soon(self._thaw_later, process, self.chance.choice(FREEZES))
+            group.start_soon(self._thaw_later, process, self.chance.choice(self.plan.frozen_s))
 
     async def _thaw_later(self, process: Process, seconds: float) -> None:
         await anyio.sleep(seconds)

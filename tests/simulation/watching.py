@@ -19,14 +19,19 @@ class Watch:
 
     counts: Counter[str] = field(default_factory=Counter)
     facts: list[tuple[Any, ...]] = field(default_factory=list)
+    notes: dict[str, Callable[..., None]] = field(default_factory=dict)
 
     def about(self, **ids: str) -> AbstractContextManager[None]:
         return nullcontext()
 
     def __getattr__(self, name: str) -> Callable[..., None]:
+        return self.notes.get(name) or self._noting(name)
+
+    def _noting(self, name: str) -> Callable[..., None]:
         def note(*values: Any, **named: Any) -> None:
             self.counts[name] += 1
             if name in {"child_crashed", "child_parked"}:
                 self.facts.append((name, *values))
 
+        self.notes[name] = note
         return note
