@@ -70,10 +70,14 @@ async def pull_pages(world: World, line: Line, ahead: ReadAhead, effect: PullPag
     async with shown_if_ignored(world, effect, cursor.queue[0].resource), line.aside():
         pages = await ahead.take(line.ahead(), priority, cursor, policy.pages_in_flight)
     changed = await _changed_items(world, line, effect.scope, pages)
-    async with world.store.page_transaction(effect.scope) as store:
-        report = await _merge(store, effect.scope, changed, _reading_of(pages))
-        cursor = _advanced(cursor, pages, report.changed)
-        await store.save_cursor(effect.scope, cursor)
+    if changed.is_empty:
+        report, cursor = MergeReport(changed=0), _advanced(cursor, pages, 0)
+        await world.store.save_cursor(effect.scope, cursor)
+    else:
+        async with world.store.page_transaction(effect.scope) as store:
+            report = await _merge(store, effect.scope, changed, _reading_of(pages))
+            cursor = _advanced(cursor, pages, report.changed)
+            await store.save_cursor(effect.scope, cursor)
     world.telemetry.page_stored(
         effect.scope.partner_id, pages[0].resource, sum(len(page.items) for page in pages), report.changed
     )
@@ -116,13 +120,20 @@ class _Changed:
     credits: list[FbCredit]
     bad: list[Undecodable]
 
+    @property
+    def is_empty(self) -> bool:
+        return not (self.customers or self.invoices or self.payments or self.credits or self.bad)
+
 
 async def _changed_items(world: World, line: Line, scope: Scope, pages: Sequence[Page]) -> _Changed:
     """Decode the items whose bytes differ from what was stored; a bad one is set aside alone (P10)."""
     found = _Changed(customers=[], invoices=[], payments=[], credits=[], bad=[])
     resource = pages[0].resource
-    stored = await world.store.fingerprints(scope, resource, [item.id for page in pages for item in page.items])
-    changed = [item for page in pages for item in page.items if stored.get(item.id) != item.fingerprint]
+    items = [item for page in pages for item in page.items]
+    if not items:
+        return found
+    stored = await world.store.fingerprints(scope, resource, [item.id for item in items])
+    changed = [item for item in items if stored.get(item.id) != item.fingerprint]
     for start in range(0, len(changed), _SLICE):
         for item in changed[start : start + _SLICE]:
             _sort_in(found, line.decoder.decode(resource, item))

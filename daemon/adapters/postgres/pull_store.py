@@ -48,9 +48,10 @@ class PullStore(RereadQueue):
 
     async def save_cursor(self, scope: Scope, cursor: Cursor) -> None:
         """Store how far a feed has come."""
-        async with self._source.fenced(scope.partner_id) as connection:
+        lease = self._source.lease(scope.partner_id)
+        async with self._source.connection() as connection:
             await connection.execute(
-                _ACCOUNTS["save_cursor"], scope.partner_id, scope.account_id, cursor.feed.value, cursor
+                _ACCOUNTS["save_cursor"], scope.partner_id, scope.account_id, cursor.feed.value, cursor, lease
             )
 
     async def fingerprints(self, scope: Scope, resource: Resource, ids: Sequence[int]) -> Mapping[int, int]:

@@ -1,5 +1,5 @@
 -- name: save_cursor
-INSERT INTO sync.cursor (partner_id, account_id, feed, value) VALUES ($1, $2, $3, $4)
+INSERT INTO sync.cursor (partner_id, account_id, feed, value) SELECT $1, $2, $3, $4 WHERE (SELECT sync.held($1, $5))
 ON CONFLICT (partner_id, account_id, feed) DO UPDATE SET value = excluded.value
 
 -- name: store_ledger
