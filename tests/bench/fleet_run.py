@@ -180,6 +180,7 @@ async def measure(job: FleetJob) -> Fleet:
             async with anyio.create_task_group() as group:
                 sampler = FleetSampler(parts.fleet, metrics, board.sampled, clock, log)
                 group.start_soon(sampler.run)
+                group.start_soon(parts.news.run)
                 group.start_soon(watch.run)
                 group.start_soon(watch.look_at_postgres)
                 found = await _lived(watch, group, settings)

@@ -25,7 +25,7 @@ from tests.system.program import ENCRYPTION_KEY
 FEW: Final = 100
 PARTNERS: Final = 10_000
 WATCH_S: Final = 30.0
-PATIENCE_S: Final = 180.0
+PATIENCE_S: Final = 300.0
 LOOK_S: Final = 10.0
 """Supervisors that have nothing to do look at the clock this often when timers alone are measured."""
 FIRES: Final = 100
