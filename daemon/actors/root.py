@@ -100,6 +100,10 @@ class RootSupervisor:
         """Tell how many children there are."""
         return len(self._children)
 
+    def begun(self) -> int:
+        """Tell how many of them know where their partner stands."""
+        return sum(child.supervisor.has_begun for child in self._children.values())
+
     def budgets(self) -> Mapping[PartnerId, Shares]:
         """Tell how much of its budgets at FreshBooks every partner uses."""
         return self._world.limiters.shares()

@@ -59,6 +59,11 @@ class Supervisor:
         return self._state
 
     @property
+    def has_begun(self) -> bool:
+        """Whether it has read what is stored."""
+        return self._spread is None
+
+    @property
     def policy(self) -> Policy:
         """The policy this supervisor runs under."""
         return self._policy

@@ -52,6 +52,24 @@ async def test_an_account_that_answers_only_errors_delays_no_other_partner(error
         await stage.until(lambda: stage.status(0) is ConnectionStatus.CONNECTED, timedelta(minutes=10))
 
 
+async def test_a_child_counts_as_begun_once_it_knows_where_its_partner_stands() -> None:
+    stage = ActorStage(1, 0)
+    away = [True]
+
+    def fail(what: str) -> None:
+        if what == "connection" and away:
+            raise StoreUnavailable("a fail-over")
+
+    stage.store.fail = fail
+    stage.connect(0)
+    async with running(stage):
+        await stage.until(lambda: stage.root.count() == 1, 30 * SECONDS)
+        await anyio.sleep(30)
+        assert stage.root.begun() == 0
+        away.clear()
+        await stage.until(lambda: stage.root.begun() == 1, timedelta(minutes=5))
+
+
 async def test_a_supervisor_that_crashes_is_restarted_alone() -> None:
     async with connected(5, 5) as stage:
         stage.connect(1)

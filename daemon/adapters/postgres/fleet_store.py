@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import asyncpg
 
@@ -14,6 +14,7 @@ from daemon.core.model import IssueKind, PartnerId
 from daemon.core.state import ConnectionStatus
 
 _SQL = queries.load("fleet")
+LOT: Final = 100
 _FEEDS = {feed.value: feed for feed in Feed}
 _KINDS = {kind.value: kind for kind in IssueKind}
 
@@ -25,9 +26,12 @@ class FleetStore:
         self._source = source
 
     async def fleet(self) -> tuple[FleetRow, ...]:
-        """Tell how every partner stands, connected or not, in the order of their ids."""
-        async with self._source.connection() as connection:
-            return tuple(_row(row) for row in await connection.fetch(_SQL["fleet"]))
+        """Tell how every partner stands, connected or not, in the order of their ids.
+
+        In lots: of thousands at once, everybody else's work would wait until all of them were made.
+        """
+        async with self._source.transaction() as connection:
+            return tuple([_row(row) async for row in connection.cursor(_SQL["fleet"], prefetch=LOT)])
 
     async def ping(self) -> None:
         """Ask Postgres for nothing, to see that it answers."""
