@@ -63,7 +63,7 @@ def refusal(text: str, tmp_path: Path, environ: Mapping[str, str] | None = None)
         ('[postgres]\ndsn = "host=x"', ("postgres.dsn", "no address of a Postgres", "postgresql://USER@HOST")),
         ('[postgres]\ndsn = "postgresql://h:hush/x"', ("postgres.dsn", "no address of a Postgres")),
         ('[postgres]\ndsn = "postgresql://h:0/x"', ("postgres.dsn", "no address of a Postgres")),
-        ('[leases]\nnats = "localhost:4222"', ("leases.nats", "no address of a NATS", "tls://USER:PASSWORD@HOST:4222")),
+        ('[leases]\nnats = "localhost:4222"', ("leases.nats", "no address of a NATS", "USER:PASSWORD@")),
         ('[leases]\nnats = "tls://hush@h:4222,nats://h:x"', ("leases.nats", "no address of a NATS")),
         ('[leases]\nnats = "nats://hu/sh@h:4222"', ("leases.nats", "no address of a NATS")),
         ('[leases]\nbucket = "a.b"', ("leases.bucket", "match pattern")),

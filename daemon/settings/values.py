@@ -216,8 +216,8 @@ def parse_nats(value: SecretStr) -> SecretStr:
             is_possible = False
         if not is_possible or any(sign in server.partition("://")[2] for sign in "/?#"):
             raise ValueError(
-                "this is no address of a NATS: write it as tls://USER:PASSWORD@HOST:4222, or nats://HOST:4222 without "
-                "TLS, several of them separated by commas"
+                "this is no address of a NATS: write it as tls://HOST:4222, or nats://HOST:4222 without TLS, with "
+                "USER:PASSWORD@ or TOKEN@ before the host where it asks for one, and several separated by commas"
             )
     return value
 
