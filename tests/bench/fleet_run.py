@@ -42,7 +42,10 @@ _OPEN = (
 
 
 class FleetJob(msgspec.Struct, kw_only=True):
-    """How many partners to carry; `look_s` of 0 leaves the supervisors' own bound between two looks at the clock."""
+    """How many partners to carry; `look_s` of 0 leaves the supervisors' own bound between two looks at the clock.
+
+    `calls_per_window` of 0 leaves FreshBooks' own budget.
+    """
 
     dsn: str
     url: str
@@ -50,6 +53,7 @@ class FleetJob(msgspec.Struct, kw_only=True):
     watch_s: float
     patience_s: float
     look_s: float = 0.0
+    calls_per_window: int = 0
 
 
 class Fleet(msgspec.Struct, kw_only=True):
@@ -161,6 +165,7 @@ def settings_of(job: FleetJob) -> Settings:
             "postgres": {"dsn": job.dsn},
             "freshbooks": {"api_url": job.url, "auth_url": job.url, "client_id": "bench", "client_secret": "bench"},
             "encryption": {"keys": [{"id": "k1", "key": ENCRYPTION_KEY}]},
+            "rate": {"calls_per_window": job.calls_per_window, "burst": 100_000} if job.calls_per_window else {},
         }
     )
 

@@ -76,10 +76,38 @@ async def carried(stand: Stand, partners: int, watch_s: float, look_s: float = 0
     return msgspec.convert(said, Fleet)
 
 
+async def beside_backfill(stand: Stand) -> list[Row]:
+    """Carry 10,000 paused partners while one more reads its large books for the first time, as fast as it can."""
+    dsn = stand.server.dsn(await stand.partner())
+    database = await asyncpg.connect(dsn)
+    try:
+        await insert_fleet(database, PARTNERS, paused=True)
+        job = FleetJob(
+            dsn=dsn,
+            url=stand.greeting["base_url"],
+            partners=PARTNERS + 1,
+            watch_s=WATCH_S / 3,
+            patience_s=PATIENCE_S,
+            calls_per_window=10_000_000,
+        )
+        said = await stand.run(stand.python, "-m", "tests.bench.fleet_run", msgspec.json.encode(job).decode())
+        left = await database.fetchval("SELECT count(*) FROM sync.connection WHERE status = 'pending'")
+    finally:
+        await database.close()
+    seen = msgspec.convert(said, Fleet)
+    assert left == 1, "the books were read before the watch was over: make them larger"
+    assert seen.effects.get("pull_pages"), "nothing was read while the fleet was watched"
+    whom = f"{PARTNERS:,} paused partners while one reads at full speed"
+    return [
+        _row(f"lateness of a deadline among {whom}, p99", "ms", seen.late_p99_ms, 25),
+        _row("the same, the latest", "ms", seen.late_max_ms),
+    ]
+
+
 async def insert_fleet(database: asyncpg.Connection, partners: int, *, paused: bool) -> None:
     """Store partners whose initial sync is done and whose next passes lie as far apart as they do after a while."""
     ring, now = KeyRing.from_base64({"k1": ENCRYPTION_KEY}), datetime.now(UTC)  # noqa: TID251 -- rows as stored before
-    ids = [f"pt_{number}" for number in range(partners)]
+    ids = [f"firm_{number}" for number in range(partners)]
     sealed = {
         field: [ring.encrypt("a token of a length as usual " * 8, partner_id=name, field=field) for name in ids]
         for field in ("access_token", "refresh_token")
@@ -156,4 +184,4 @@ def _row(work: str, unit: str, ours: float, at_most: float | None = None) -> Row
     return Row(work=work, unit=unit, ours=ours, goals=goals)
 
 
-MEASURES: Any = (fleet,)
+MEASURES: Any = (fleet, beside_backfill)
