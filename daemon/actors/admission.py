@@ -4,7 +4,7 @@ import enum
 import heapq
 import math
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Final
@@ -98,14 +98,10 @@ class Admission:
 
     async def wait(self, asker: _Asker) -> None:
         """Wait for a place; who is cut off meanwhile leaves none taken."""
-        try:
+        with ExitStack() as cut_off:
+            cut_off.callback(self._give_up, asker)
             await asker.let_in.wait()
-        except BaseException:
-            if asker.let_in.is_set():
-                self.leave()
-            else:
-                self._forget(asker)
-            raise
+            cut_off.pop_all()
 
     def let_in(self, asker: _Asker) -> None:
         """Let one in whether or not there is room."""
@@ -125,6 +121,12 @@ class Admission:
                 return
             self._works += 1
             heapq.heappop(self._line).let_in.set()
+
+    def _give_up(self, asker: _Asker) -> None:
+        if asker.let_in.is_set():
+            self.leave()
+        else:
+            self._forget(asker)
 
     def _forget(self, asker: _Asker) -> None:
         self._line.remove(asker)

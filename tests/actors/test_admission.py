@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import anyio
@@ -11,7 +12,7 @@ import pytest
 from typing_extensions import override
 
 from daemon.actors.admission import SERVED_S, Admission, Visit
-from daemon.core.model import PartnerId, Resource
+from daemon.core.model import PartnerId, PushState, Resource
 from daemon.core.state import Connection, ConnectionStatus, NotConnected
 from tests.actors.stage import ActorStage, running
 from tests.virtual_time import VirtualClock
@@ -176,6 +177,16 @@ async def test_who_is_cut_off_in_the_moment_it_is_let_in_leaves_its_place_to_oth
     assert found.began == ["cut off", "last"]
 
 
+async def test_who_is_cut_off_before_it_asks_leaves_no_place_taken() -> None:
+    found = work()
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await found.do("cut off", 60.0)
+    with anyio.fail_after(1):
+        await found.do("last", 0.0)
+    assert found.began == ["last"]
+
+
 # ---- partners beside each other --------------------------------------------------------------------------------------
 
 
@@ -275,7 +286,9 @@ async def test_a_push_never_waits_for_first_looks(in_line: bool) -> None:
         invoice = next(iter(stage.rows(1).invoices))
         due = stage.invoice(invoice, 1).amount_due
         stage.pay(invoice, str(due), index=1)
-        await stage.until(lambda: stage.push_of("pay_1", 1).state.value == "done", SECOND)
+        await stage.until(lambda: stage.push_of("pay_1", 1).state is PushState.DONE, SECOND)
+        assert len(stage.fb_payments(invoice, index=1)) == 1
+        assert stage.at_work  # who had taken the room still has it
 
 
 @pytest.mark.parametrize("in_line", [True, False])
@@ -284,6 +297,8 @@ async def test_what_freshbooks_rang_for_never_waits_for_first_looks(in_line: boo
         invoice = stage.bill("7.00", index=1)
         stage.ring(Resource.INVOICES, int(invoice), stage.clock.now(), index=1)
         await stage.until(lambda: invoice in stage.rows(1).invoices, 2 * SECOND)
+        assert stage.invoice(invoice, 1).amount_due == Decimal("7.00")
+        assert stage.at_work  # who had taken the room still has it
 
 
 async def test_a_stop_does_not_wait_for_who_stands_in_line_and_begins_nothing() -> None:
