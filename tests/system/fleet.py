@@ -1,11 +1,13 @@
 """Several real daemons on one Postgres, and who of them holds whom."""
 
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Final
 
+from daemon.adapters.clock import SystemClock
 from tests.polling import eventually
 from tests.system.books import Books, Partner
 from tests.system.program import Program, running
@@ -61,3 +63,14 @@ async def shared(books: Books, *shares: int) -> None:
         return await owners(books) == list(shares)
 
     await eventually(is_so, within_s=30)
+
+
+async def taken_over(books: Books, killed: Program, survivor: Program) -> None:
+    """Kill one of two daemons that share the partners: in the bound of a take-over the other one holds all."""
+    clock = SystemClock()
+    await shared(books, PARTNERS // 2, PARTNERS // 2)
+    killed.send(signal.SIGKILL)
+    began = clock.monotonic()
+    await shared(books, PARTNERS)
+    assert clock.monotonic() - began < TAKEOVER_S
+    assert await survivor.metric("syncd_lease_takeovers_total") == PARTNERS // 2
