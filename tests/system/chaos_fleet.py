@@ -7,7 +7,6 @@ judge is FreshBooks' raw books, as in `chaos_push`: per invoice and amount what 
 import argparse
 import signal
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -15,10 +14,13 @@ from typing import Any, Final
 import anyio
 import asyncpg
 
+from tests.nats_server import NatsServer
 from tests.polling import eventually
 from tests.system.books import opened_books
-from tests.system.chaos_main import played
-from tests.system.chaos_push import CLOCK, LOST, SLOW, Storm, Verdict
+from tests.system.chaos_leases import PLACES, kill_now_and_then, leases_in, settings_for
+from tests.system.chaos_main import Say, played
+from tests.system.chaos_push import CLOCK, LOST, POSTS, SLOW, Storm, Verdict
+from tests.system.fleet import owners
 from tests.system.program import Program, running
 
 DAEMONS: Final = 3
@@ -54,7 +56,7 @@ FAULTS: Final[list[dict[str, Any]]] = [
     LOST,
     {
         "id": "lost-503",
-        "match": {"method": "POST", "path": "payments/payments"},
+        "match": POSTS,
         "probability": 0.015,
         "action": {"kind": "status", "status": 503, "after_commit": True},
     },
@@ -95,6 +97,7 @@ class Fleet:
 
     storm: Storm
     database: "asyncpg.Pool[asyncpg.Record]"
+    nats: NatsServer | None = None
     ends_at: float = 0.0
     takeovers: list[float] = field(default_factory=list)
     freezes: int = 0
@@ -105,7 +108,7 @@ class Fleet:
 
     async def run(self, minutes: float) -> int:
         """Start the daemons, pay, make trouble, wait for what is on its way; tell the spread of the shares then."""
-        settings = self.storm.books.settings(SETTINGS)
+        settings = self.storm.books.settings(SETTINGS + settings_for(self.nats))
         places = [self.storm.directory / f"daemon-{number}" for number in range(DAEMONS)]
         for place in places:
             place.mkdir()
@@ -121,6 +124,8 @@ class Fleet:
             self.ends_at = CLOCK.monotonic() + 60 * minutes
             self.begun.set()
             group.start_soon(self._pay_evenly, 60 * minutes)
+            if self.nats:
+                group.start_soon(kill_now_and_then, self.nats, self.storm, self.ends_at, lambda: not self.down)
             await self._wait_for_all()
             await self._tell_left()
             spread = await self._settled_spread()
@@ -246,25 +251,23 @@ class Fleet:
         return await self._spread()
 
     async def _spread(self) -> int:
-        rows = await self.database.fetch(
-            "SELECT count(l.partner_id) AS held FROM sync.member m LEFT JOIN sync.lease l ON l.holder = m.member_id"
-            " GROUP BY m.member_id"
-        )
-        held = [row["held"] for row in rows]
-        return max(held) - min(held) if len(held) == DAEMONS else len(self.storm.books.partners)
+        held = await owners(self.storm.books)
+        return held[0] - held[-1] if len(held) == DAEMONS else len(self.storm.books.partners)
 
     async def _count(self, sql: str) -> int:
         found: int = await self.database.fetchval(sql)
         return found
 
 
-async def chaos(dsn: str, directory: Path, minutes: float, per_second: float, say: Callable[[str], None]) -> Outcome:
+async def chaos(
+    dsn: str, directory: Path, minutes: float, per_second: float, say: Say, nats: NatsServer | None = None
+) -> Outcome:
     verdict = Verdict(payments=int(60 * minutes * per_second))
     async with (
         opened_books(dsn, "--rate-calls", "0", "--rate-creates", "0") as books,
         asyncpg.create_pool(dsn, min_size=1, max_size=2 * DAEMONS) as database,
     ):
-        fleet = Fleet(Storm(books, directory, say, verdict, PARTNERS_MAX), database)
+        fleet = Fleet(Storm(books, directory, say, verdict, PARTNERS_MAX), database, nats)
         await fleet.storm.set_up()
         say(f"{DAEMONS} daemons, {verdict.payments} payments of {len(books.partners)} partners in {minutes:g} minutes")
         began = CLOCK.monotonic()
@@ -291,5 +294,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--per-second", type=float, default=PER_SECOND)
+    parser.add_argument("--leases", choices=PLACES, default=PLACES[0])
     asked = parser.parse_args()
-    sys.exit(played(lambda dsn, place, say: chaos(dsn, place, asked.minutes, asked.per_second, say)))
+    with leases_in(asked.leases) as nats:
+        sys.exit(played(lambda dsn, place, say: chaos(dsn, place, asked.minutes, asked.per_second, say, nats)))

@@ -51,9 +51,10 @@ creates_per_window = 1000000
 burst = 1000
 """
 """The protocol is untouched: only its waits are short, as FreshBooks here is near, and attempts are many."""
+POSTS: Final = {"method": "POST", "path": "payments/payments"}
 LOST: Final[dict[str, Any]] = {
     "id": "lost",
-    "match": {"method": "POST", "path": "payments/payments"},
+    "match": POSTS,
     "probability": 0.07,
     "action": {"kind": "timeout_after_commit"},
 }
