@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from daemon.core.errors import LeaseLost, StoreUnavailable
-from daemon.core.leases import Census, Lease
+from daemon.core.leases import Census, Lease, Roll, shares_for
 from daemon.core.model import PartnerId
 
 
@@ -41,12 +41,12 @@ class MemoryLeases:
         self._give_up()
         self.table.members[self.name] = self.table.ticks() + ttl.total_seconds()
 
-    async def renew(self, ttl: timedelta) -> int | None:
+    async def renew(self, ttl: timedelta) -> Roll | None:
         self._ask()
         if self.name not in self.table.members:
             return None
         self.table.members[self.name] = self.table.ticks() + ttl.total_seconds()
-        return len(self.table.members.keys() - self.table.resigned)
+        return Roll(living=len(self.table.members), sharing=self._sharing(ttl))
 
     async def bury(self, ttl: timedelta) -> int:
         self._ask()
@@ -57,9 +57,9 @@ class MemoryLeases:
             del self.table.members[name]
         return len(gone)
 
-    async def census(self) -> Census:
+    async def census(self, ttl: timedelta) -> Census:
         self._ask()
-        return Census(members=len(self.table.members.keys() - self.table.resigned), partners=len(self.table.partners()))
+        return Census(members=self._sharing(ttl), partners=len(self.table.partners()))
 
     async def acquire(self, limit: int, without: Collection[PartnerId]) -> tuple[Lease, ...]:
         self._ask()
@@ -97,6 +97,11 @@ class MemoryLeases:
         self._give_up()
         self.table.members.pop(self.name, None)
         self.table.resigned.discard(self.name)
+
+    def _sharing(self, ttl: timedelta) -> int:
+        quiet = self.table.ticks() + (ttl - shares_for(ttl)).total_seconds()
+        heard = {name for name, until in self.table.members.items() if until > quiet}
+        return len(heard - self.table.resigned)
 
     def _give_up(self) -> None:
         for partner_id, holder in self.table.holder.items():

@@ -9,7 +9,7 @@ import anyio
 
 from daemon.actors.ports import Clock
 from daemon.core.errors import LeaseLost, StoreUnavailable
-from daemon.core.leases import Census, Lease, LeasePolicy, trusted_until
+from daemon.core.leases import Census, Lease, LeasePolicy, Roll, trusted_until
 from daemon.core.model import PartnerId
 
 
@@ -20,15 +20,18 @@ class LeaseStore(Protocol):
         """Become a member for so long."""
         ...
 
-    async def renew(self, ttl: timedelta) -> int | None:
-        """Stay a member for so long from now, and count those who share; None when this one was given up."""
+    async def renew(self, ttl: timedelta) -> Roll | None:
+        """Stay a member for so long from now, and call the roll; None when this one was given up.
+
+        Who was not heard of for `shares_for(ttl)` has no share, here and in the census.
+        """
         ...
 
     async def bury(self, ttl: timedelta) -> int:
         """Remove the members that are gone, and tell how many those were."""
         ...
 
-    async def census(self) -> Census:
+    async def census(self, ttl: timedelta) -> Census:
         """Count the members and the partners they share."""
         ...
 
@@ -91,7 +94,7 @@ class Membership:
         self._going: set[PartnerId] = set()
         self._working: AbstractSet[PartnerId] = frozenset()
         self._ended: set[PartnerId] = set()
-        self._members: int | None = None
+        self._roll: Roll | None = None
         self._resigning = False
         self._resigned = False
         self._trusted_until = 0.0
@@ -164,7 +167,7 @@ class Membership:
         await self._leases.join(self._policy.ttl)
         self._trusted_until = trusted_until(began, self._policy)
         await self._leases.bury(self._policy.ttl)
-        if await self._take(await self._leases.census()):
+        if await self._take(await self._leases.census(self._policy.ttl)):
             self.hurry()
 
     async def run(self) -> None:
@@ -179,7 +182,9 @@ class Membership:
                     await self._beat()
             except StoreUnavailable as error:
                 self._telemetry.leases_unreachable(str(error))
+                # Not at once, whoever is in a hurry; and then without another wait.
                 await self._clock.sleep(self._policy.renew_interval.total_seconds())
+                self._bell.set()
 
     async def leave(self) -> None:
         """Hand everything over at once; when the others cannot be told, they notice by themselves."""
@@ -191,17 +196,17 @@ class Membership:
 
     async def _beat(self) -> None:
         began = self._clock.monotonic()
-        members = await self._leases.renew(self._policy.ttl)
-        if members is None:
+        roll = await self._leases.renew(self._policy.ttl)
+        if roll is None:
             self._lose_all()
             began = self._clock.monotonic()
             await self._leases.join(self._policy.ttl)
         self._trusted_until = trusted_until(began, self._policy)
         self._telemetry.leases_renewed(len(self._epochs))
         buried = await self._leases.bury(self._policy.ttl)
-        if members != self._members or buried:
-            # Someone came, or went: for whoever else buried it as well.
-            self._members, self._census_at = members, 0.0
+        if roll != self._roll or buried:
+            # Someone came, went quiet, or went: for whoever else buried it as well.
+            self._roll, self._census_at = roll, 0.0
         if self._resigning and not self._resigned:
             await self._leases.resign()
             self._resigned = True
@@ -231,7 +236,7 @@ class Membership:
     async def _balance(self) -> None:
         """Take what is free up to a fair share, or begin to give back what is beyond it."""
         self._census_at = self._clock.monotonic() + self._policy.census_interval.total_seconds()
-        census = await self._leases.census()
+        census = await self._leases.census(self._policy.ttl)
         beyond = len(self.wanted()) - census.share
         if beyond > 0:
             self._going |= set(sorted(self.wanted(), reverse=True)[:beyond])

@@ -39,6 +39,14 @@ class Vacancy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Roll:
+    """How many processes are not given up, and how many of them share: while it stays the same, nobody came or went."""
+
+    living: int
+    sharing: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Census:
     """How many processes share how many partners."""
 
@@ -54,3 +62,12 @@ class Census:
 def trusted_until(renewal_began: float, policy: LeasePolicy) -> float:
     """Tell until when leases renewed by a call that began then may be relied on, by the same monotonic clock."""
     return renewal_began + (policy.ttl - policy.margin).total_seconds()
+
+
+def shares_for(ttl: timedelta) -> timedelta:
+    """Tell how long after its last renewal a process is counted among those who share.
+
+    Less than the lease lives: of two who are gone, the one that is not given up yet would else be left a share of what
+    the other held. It keeps what it holds until the lease is over.
+    """
+    return ttl * 2 / 5

@@ -10,7 +10,7 @@ import pytest
 from daemon.actors.membership import Membership
 from daemon.actors.root import RootSupervisor
 from daemon.core.errors import LeaseLost, StoreUnavailable
-from daemon.core.leases import LeasePolicy
+from daemon.core.leases import LeasePolicy, shares_for
 from daemon.core.model import PartnerId
 from tests.actors.stage import ActorStage, Notes
 from tests.memory_leases import LeaseTable, MemoryLeases
@@ -95,6 +95,36 @@ async def test_a_crashed_process_is_replaced_within_a_beat_and_a_frozen_one_with
     assert sum(fact[2] for fact in fleet.notes.named("leases_taken")) == 10
 
 
+async def test_all_who_are_left_share_at_once_what_a_frozen_process_held() -> None:
+    fleet = fleet_of(12)
+    async with (
+        fleet.process("a") as (first, _),
+        fleet.process("b") as (second, _),
+        fleet.process("c") as (_, frozen),
+    ):
+        await anyio.sleep(30)
+        frozen.away = True
+        await anyio.sleep(TTL_S + 2)
+        assert [len(first.held()), len(second.held())] == [6, 6]
+
+
+async def test_what_a_process_left_does_not_wait_for_another_that_is_gone_and_not_given_up_yet() -> None:
+    fleet = fleet_of(12)
+    policy = LeasePolicy()
+    async with (
+        fleet.process("a") as (survivor, _),
+        fleet.process("b") as (_, later),
+        fleet.process("c") as (gone, sooner),
+    ):
+        await anyio.sleep(30)
+        left = set(gone.held())
+        sooner.away = True
+        await anyio.sleep(TTL_S - 0.5)
+        later.away = True
+        await anyio.sleep((shares_for(policy.ttl) + 2 * policy.renew_interval).total_seconds() + 0.5)
+        assert left <= survivor.held()
+
+
 async def test_a_clean_stop_hands_over_at_once() -> None:
     fleet = fleet_of(10)
     async with fleet.process("a") as (survivor, _), fleet.process("b") as (leaving, _):
@@ -119,20 +149,21 @@ async def test_a_process_that_stops_takes_nothing_back_that_it_gives_away() -> N
         assert not leaving.wanted()
 
 
-async def test_a_lease_is_trusted_no_longer_than_its_renewal_allows() -> None:
+async def test_a_lease_is_trusted_no_longer_than_its_renewal_allows_and_again_a_beat_after_an_outage() -> None:
     fleet = fleet_of(1)
     async with fleet.process("a") as (membership, leases):
         await anyio.sleep(10)
         assert membership.holds(ACME)
         assert membership.epoch(ACME) == 1
-        leases.away = True
-        await anyio.sleep(TTL_S)
-        assert not membership.holds(ACME)
-        with pytest.raises(StoreUnavailable):
-            membership.epoch(ACME)
-        leases.away = False
-        await anyio.sleep(3)
-        assert membership.epoch(ACME) == 1
+        for away_s in (TTL_S, TTL_S + 0.5, TTL_S + 1.5):
+            leases.away = True
+            await anyio.sleep(away_s)
+            assert not membership.holds(ACME)
+            with pytest.raises(StoreUnavailable):
+                membership.epoch(ACME)
+            leases.away = False
+            await anyio.sleep(LeasePolicy().renew_interval.total_seconds() + 0.1)
+            assert membership.epoch(ACME) == 1
 
 
 async def test_a_process_that_was_given_up_loses_all_and_comes_back_under_higher_epochs() -> None:

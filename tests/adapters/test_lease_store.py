@@ -17,7 +17,7 @@ from daemon.core.backfill import Cursor, Feed
 from daemon.core.errors import LeaseLost, StoreUnavailable
 from daemon.core.exchange import Claim, Reread
 from daemon.core.issues import reconnect
-from daemon.core.leases import Census, LeasePolicy
+from daemon.core.leases import Census, LeasePolicy, Roll
 from daemon.core.model import FbPaymentId, PartnerId, PaymentId, Resource
 from daemon.core.take_back import Standing
 from tests.actors.stage import Notes
@@ -27,13 +27,14 @@ from tests.builders import INVOICE, NOW, make_fb_invoice, make_fb_payment, make_
 from tests.polling import eventually
 from tests.postgres import on_every_postgres
 
+SHORT = LeasePolicy().ttl
 BRIEF = LeasePolicy(ttl=timedelta(seconds=2), renew_interval=timedelta(seconds=0.2), margin=timedelta(seconds=0.5))
 
 
 @on_every_postgres
 async def test_a_partner_has_one_holder_and_every_taking_raises_its_epoch(books: Books, members: Members) -> None:
     first, second = await members("first"), await members("second")
-    assert await first.census() == Census(members=2, partners=1)
+    assert await first.census(TTL) == Census(members=2, partners=1)
     (lease,) = await first.acquire(10, ())
     assert (lease.partner_id, lease.taken_over) == (PARTNER, False)
     assert await second.acquire(10, ()) == ()
@@ -85,11 +86,30 @@ async def test_a_member_that_is_not_heard_of_is_given_up_and_told_so(books: Book
     frozen, survivor = await members("frozen", timedelta(seconds=0.05)), await members("survivor")
     await frozen.acquire(10, ())
     await eventually(lambda: survivor.bury(timedelta(0)))
-    assert await survivor.renew(TTL) == 1
+    assert await survivor.renew(TTL) == Roll(living=1, sharing=1)
     assert await frozen.renew(TTL) is None
     assert await frozen.acquire(10, ()) == ()
     (lease,) = await survivor.acquire(10, ())
     assert lease.taken_over
+
+
+async def test_a_member_that_was_not_heard_of_lately_has_no_share_and_keeps_what_it_holds(
+    books: Books, members: Members
+) -> None:
+    quiet, other = await members("quiet", SHORT), await members("other")
+    await quiet.acquire(10, ())
+
+    async def is_counted_no_more() -> bool:
+        roll, census = await other.renew(SHORT), await other.census(SHORT)
+        return (roll, census.members) == (Roll(living=2, sharing=1), 1)
+
+    assert await other.renew(SHORT) == Roll(living=2, sharing=2)
+    await eventually(is_counted_no_more)
+    assert await other.bury(SHORT) == 0
+    assert await other.acquire(10, ()) == ()
+    assert await quiet.renew(SHORT) == Roll(living=2, sharing=2)
+    assert await other.renew(SHORT) == Roll(living=2, sharing=2)
+    assert (await other.census(SHORT)).members == 2
 
 
 @in_postgres
@@ -118,7 +138,7 @@ async def test_one_that_leaves_leaves_nothing_behind(books: Books, members: Memb
     leaving, survivor = await members("leaving"), await members("survivor")
     await leaving.acquire(10, ())
     await leaving.resign()
-    assert (await survivor.census()).members == 1
+    assert (await survivor.census(TTL)).members == 1
     await leaving.leave()
     (lease,) = await survivor.acquire(10, ())
     assert not lease.taken_over

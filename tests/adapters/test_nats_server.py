@@ -12,7 +12,7 @@ from daemon.adapters.nats.bucket import COMMAND_TIMEOUT_S, Bucket, probe
 from daemon.adapters.nats.lease_store import NatsLeaseStore
 from daemon.core.backfill import Cursor, Feed
 from daemon.core.errors import LeaseLost, StoreUnavailable
-from daemon.core.leases import Lease
+from daemon.core.leases import Lease, Roll
 from tests.adapters.members import TTL, Kind, Members, Store, in_nats, in_time, writing
 from tests.adapters.postgres_rows import PARTNER, SCOPE, Books
 from tests.certificate import self_signed
@@ -45,7 +45,7 @@ async def test_a_server_that_was_killed_goes_on_where_it_was(
     with pytest.raises(StoreUnavailable, match="start nats-server"):
         await member.renew(TTL)
     server.start()
-    assert await member.renew(TTL) == 2
+    assert await member.renew(TTL) == Roll(living=2, sharing=2)
     await writing(books, lease.epoch).save_cursor(SCOPE, Cursor(feed=Feed.INVOICES))
     assert await other.acquire(10, ()) == ()
     await member.release([PARTNER])
@@ -72,7 +72,7 @@ async def test_a_bucket_made_anew_begins_above_the_former_one(
     assert new.epoch > old.epoch
     with pytest.raises(LeaseLost):
         await writing(books, old.epoch).save_cursor(SCOPE, Cursor(feed=Feed.INVOICES))
-    assert await former.renew(TTL) == 2
+    assert await former.renew(TTL) == Roll(living=2, sharing=2)
 
 
 async def test_a_server_that_lost_its_last_seconds_gives_no_lease_that_postgres_has_seen_past(
@@ -108,7 +108,7 @@ ACTS: dict[str, Callable[[NatsLeaseStore], Awaitable[object]]] = {
     "join": lambda store: store.join(TTL),
     "renew": lambda store: store.renew(TTL),
     "bury": lambda store: store.bury(TTL),
-    "census": lambda store: store.census(),
+    "census": lambda store: store.census(TTL),
     "acquire": lambda store: store.acquire(10, ()),
     "release": lambda store: store.release([PARTNER]),
     "resign": lambda store: store.resign(),

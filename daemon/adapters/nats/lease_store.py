@@ -1,7 +1,8 @@
 """Leases in NATS JetStream: who lives and who took whom stands in a bucket, the epochs of it in Postgres.
 
-Keys: `member.sharing.ID` or `member.resigned.ID` (gone when it is not renewed), and `lease.PARTNER`, whose value is the
-holder's id, or nothing. A lease is taken by compare-and-set on the revision of its key, and the epoch is
+Keys: `member.living.ID` and `member.sharing.ID`, each gone when it is not renewed, the second sooner, and for good once
+its member resigns; and `lease.PARTNER`, whose value is the holder's id, or nothing. A lease is taken by compare-and-set
+on the revision of its key, and the epoch is
 
     microseconds since 1970 at which the bucket was made + revision
 
@@ -23,11 +24,11 @@ import anyio
 from nats.errors import Error
 
 from daemon.adapters.nats.bucket import Bucket
-from daemon.core.leases import Census, Lease, Vacancy
+from daemon.core.leases import Census, Lease, Roll, Vacancy, shares_for
 from daemon.core.model import PartnerId
 
 _SHARING: Final = "member.sharing."
-_RESIGNED: Final = "member.resigned."
+_LIVING: Final = "member.living."
 _MEMBERS: Final = "member.*.*"
 _PLAIN: Final = re.compile(rb"[^A-Za-z0-9_-]")
 T = TypeVar("T")
@@ -85,9 +86,8 @@ class NatsLeaseStore:
         self._id = register.member_id
         self.application = register.application
         self._made_at_us = 0
-        self._prefix = _SHARING
+        self._resigned = False
         self._revision = 0
-        self._ttl = timedelta(0)
         self._seen: frozenset[str] = frozenset()
         self._listed: frozenset[str] | None = None
         self._held: dict[PartnerId, int] = {}
@@ -97,15 +97,15 @@ class NatsLeaseStore:
         async with self._bucket.reached():
             self._made_at_us = await self._bucket.made_at_us()
         await self._register.enter(f"the NATS bucket {self._bucket.name} of {self._made_at_us}")
-        self._prefix, self._held, self._ttl = _SHARING, {}, ttl
+        self._resigned, self._held = False, {}
         async with self._bucket.reached():
-            self._revision = await self._bucket.put(_SHARING + self._id, b"", ttl=ttl) or 0
+            self._revision = await self._bucket.put(_LIVING + self._id, b"", ttl=ttl) or 0
+            await self._share(ttl)
         await self._register.tell()
 
-    async def renew(self, ttl: timedelta) -> int | None:
-        """Stay a member, and count those who share; None when this one's time was up."""
-        self._ttl = ttl
-        key = self._prefix + self._id
+    async def renew(self, ttl: timedelta) -> Roll | None:
+        """Stay a member, and call the roll; None when this one's time was up."""
+        key = _LIVING + self._id
         async with self._bucket.reached():
             revision = await self._bucket.put(key, b"", last=self._revision, ttl=ttl)
             if revision is None:
@@ -115,22 +115,23 @@ class NatsLeaseStore:
             if revision is None:
                 return None
             self._revision = revision
+            await self._share(ttl)
             self._listed = await self._bucket.keys(_MEMBERS)
-        return len(_sharing(self._listed))
+        return Roll(living=len(_living(self._listed)), sharing=len(_sharing(self._listed)))
 
     async def bury(self, ttl: timedelta) -> int:  # noqa: ARG002 -- NATS itself lets a member's key go
         """Close what members have open in Postgres whose time was up, and tell how many there were."""
-        living, self._listed = self._listed, None
-        if living is None:
+        listed, self._listed = self._listed, None
+        if listed is None:
             async with self._bucket.reached():
-                living = await self._bucket.keys(_MEMBERS)
-        gone = self._seen - _ids(living) - {self._id}
+                listed = await self._bucket.keys(_MEMBERS)
+        gone = self._seen - _living(listed) - {self._id}
         buried = await self._register.bury(gone) if gone else 0
-        self._seen = _ids(living)
+        self._seen = _living(listed)
         return buried
 
-    async def census(self) -> Census:
-        """Count the members and the partners they share."""
+    async def census(self, ttl: timedelta) -> Census:  # noqa: ARG002 -- NATS itself lets a member's key go
+        """Count the members that were heard of lately, and the partners they share."""
         async with self._bucket.reached():
             sharing = _sharing(await self._bucket.keys(_MEMBERS))
         partners, members = await self._register.census()
@@ -142,9 +143,9 @@ class NatsLeaseStore:
         """Take up to `limit` partners that nobody holds, each under a higher epoch than ever before."""
         async with self._bucket.reached():
             members = await self._bucket.keys(_MEMBERS)
-        if self._id not in _sharing(members):
+        living = _living(members)
+        if self._id not in living or self._resigned:
             return ()
-        living = _ids(members)
         vacant = {found.partner_id: found for found in await self._register.vacant(living, limit, without)}
         revisions = await self._each(vacant.values(), lambda found: self._take(found, living))
         epochs = {
@@ -174,8 +175,7 @@ class NatsLeaseStore:
     async def resign(self) -> None:
         """Count no longer among those who share, and tell the others."""
         async with self._bucket.reached():
-            self._revision = await self._bucket.put(_RESIGNED + self._id, b"", ttl=self._ttl) or 0
-            self._prefix = _RESIGNED
+            self._resigned = True
             await self._bucket.remove(_SHARING + self._id)
         await self._register.tell()
 
@@ -193,6 +193,10 @@ class NatsLeaseStore:
         """Close both connections; whoever still is a member then counts as crashed once its time is up."""
         self._register.close()
         await self._bucket.close()
+
+    async def _share(self, ttl: timedelta) -> None:
+        if not self._resigned:
+            await self._bucket.put(_SHARING + self._id, b"", ttl=shares_for(ttl))
 
     async def _take(self, found: Vacancy, living: Collection[str]) -> int | None:
         """Write this member's name into a lease; None when somebody living was quicker."""
@@ -231,12 +235,13 @@ class NatsLeaseStore:
         return [done[place] for place in sorted(done)]
 
 
+def _living(members: Collection[str]) -> frozenset[str]:
+    return frozenset(key.removeprefix(_LIVING) for key in members if key.startswith(_LIVING))
+
+
 def _sharing(members: Collection[str]) -> frozenset[str]:
-    return frozenset(key.removeprefix(_SHARING) for key in members if key.startswith(_SHARING))
-
-
-def _ids(members: Collection[str]) -> frozenset[str]:
-    return frozenset(key.rpartition(".")[2] for key in members)
+    """Whoever thaws between its two keys may have the second alone."""
+    return frozenset(id_ for id_ in _living(members) if _SHARING + id_ in members)
 
 
 def _lease(partner_id: PartnerId) -> str:

@@ -7,7 +7,7 @@ from typing import Final
 
 from daemon.adapters.postgres import queries
 from daemon.adapters.postgres.guarded import GuardedConnection, application_of
-from daemon.core.leases import Census, Lease
+from daemon.core.leases import Census, Lease, Roll, shares_for
 from daemon.core.model import PartnerId
 
 _SQL = queries.load("leases")
@@ -42,12 +42,12 @@ class LeaseStore:
             await self._guarded.refuse_elsewhere(connection, _HERE)
             await connection.execute(_SQL["notify"])
 
-    async def renew(self, ttl: timedelta) -> int | None:
-        """Stay a member, and count those who share; None when the others have buried this one."""
+    async def renew(self, ttl: timedelta) -> Roll | None:
+        """Stay a member, and call the roll; None when the others have buried this one."""
         await self._guarded.open()
         async with self._guarded.transaction() as connection:
-            members: int | None = await connection.fetchval(_SQL["renew"], self.member_id, ttl)
-        return members
+            row = await connection.fetchrow(_SQL["renew"], self.member_id, ttl, ttl - shares_for(ttl))
+        return Roll(living=row["living"], sharing=row["sharing"]) if row else None
 
     async def bury(self, ttl: timedelta) -> int:
         """Remove the members that are gone, close what they have open, and tell how many there were.
@@ -60,10 +60,10 @@ class LeaseStore:
                 await connection.execute(_SQL["disconnect"], [application_of(row[0]) for row in gone])
         return len(gone)
 
-    async def census(self) -> Census:
-        """Count the members and the partners they share."""
+    async def census(self, ttl: timedelta) -> Census:
+        """Count the members that were heard of lately, and the partners they share."""
         async with self._guarded.transaction() as connection:
-            row = await connection.fetchrow(_SQL["census"])
+            row = await connection.fetchrow(_SQL["census"], ttl - shares_for(ttl))
         return Census(members=row["members"], partners=row["partners"]) if row else Census(members=1, partners=0)
 
     async def acquire(self, limit: int, without: Collection[PartnerId]) -> tuple[Lease, ...]:

@@ -17,7 +17,9 @@ LIMIT 1
 
 -- name: renew
 UPDATE sync.member SET expires_at = clock_timestamp() + $2::interval WHERE member_id = $1
-RETURNING (SELECT count(*) FROM sync.member WHERE NOT resigned)
+RETURNING (SELECT count(*) FROM sync.member) AS living,
+          (SELECT count(*) FROM sync.member
+           WHERE NOT resigned AND (member_id = $1 OR expires_at > clock_timestamp() + $3::interval)) AS sharing
 
 -- name: bury
 -- A member whose time is up, or whose connection is gone. After a restart of Postgres all connections are gone and all times may be up:
@@ -37,7 +39,7 @@ WHERE a.application_name = ANY ($1::text[]) AND a.usename = current_user AND a.d
 UPDATE sync.member SET resigned = true WHERE member_id = $1
 
 -- name: census
-SELECT (SELECT count(*) FROM sync.member WHERE NOT resigned) AS members,
+SELECT (SELECT count(*) FROM sync.member WHERE NOT resigned AND expires_at > clock_timestamp() + $1::interval) AS members,
        (SELECT count(*) FROM sync.connection WHERE status <> 'not_connected') AS partners
 
 -- name: membership
