@@ -32,6 +32,7 @@ from daemon.core.model import (
 from daemon.core.move_rules import Move, next_move
 
 RESTING = frozenset({PushState.READY, PushState.WAITING, PushState.NEEDS_PERSON})
+FOR_A_LISTING = frozenset({Reason.ACCOUNT_GONE, Reason.NO_CLEARING_ACCOUNT})
 OPEN = frozenset({PushState.READY, PushState.WAITING, PushState.UNCERTAIN, PushState.SENDING})
 
 
@@ -60,6 +61,19 @@ class EntryRows:
         key = (push.kind, push.subject, push.generation)
         self.claims.pop(key, None)
         self.pushes[key] = replace(push, state=PushState.READY, fence=push.fence + 1, not_before=None)
+
+    def listed(self, *, changed: bool) -> bool:
+        """Have what waits for an account looked at; whoever plans by another listing loses the claim. Tell if any."""
+        found = False
+        for key, push in self.pushes.items():
+            waits = push.state is PushState.WAITING and push.reason in FOR_A_LISTING
+            if waits or (changed and push.state in {PushState.READY, PushState.WAITING}):
+                due = replace(push, state=PushState.READY, not_before=None) if waits else push
+                self.pushes[key] = replace(due, fence=push.fence + changed)
+                found = True
+                if changed:
+                    self.claims.pop(key, None)
+        return found
 
 
 class Rows(Protocol):

@@ -183,7 +183,10 @@ class MemoryStore(MemoryConnections, MemoryEntries):
             rereads[reread.resource, reread.id] = replace(reread, due_at=due_at)
 
     async def store_ledger_accounts(self, scope: Scope, accounts: Sequence[LedgerAccount]) -> None:
-        self.books[scope.partner_id].accounts = tuple(accounts)
+        books = self.books[scope.partner_id]
+        changed, books.accounts = books.accounts != tuple(accounts), tuple(accounts)
+        if books.entries.listed(changed=changed):
+            self.notify(scope.partner_id, "push")
 
     # ---- PushStore ---------------------------------------------------------------------------------------------------
 

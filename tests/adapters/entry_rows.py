@@ -1,18 +1,23 @@
 """What the tests of payouts and moves put into the database, and short words for what happens to them."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
+import pytest
+
+from daemon.actors.store_ports import Store
 from daemon.adapters.postgres.consent_store import ConsentStore
 from daemon.core.consent import AccountChoice
-from daemon.core.entry_outcomes import after_entry
+from daemon.core.deposit_rules import Enter, Payout, plan_deposit
+from daemon.core.entry_outcomes import TRY_AGAIN_AFTER, after_entry, after_plan
+from daemon.core.errors import FenceLost
 from daemon.core.exchange import EntryClaim
-from daemon.core.journal import EntryKind
-from daemon.core.model import FbPaymentId, LedgerAccount, PushState, VisState
+from daemon.core.journal import EntryKind, EntryPush
+from daemon.core.model import FbPaymentId, LedgerAccount, PushState, Reason, Scope, VisState
 from tests.adapters.postgres_rows import PARTNER, SCOPE, Books
 from tests.builders import NOW, make_fb_invoice, make_our_fb_payment, make_reading, usd
-from tests.core.ledger import CHOICE, LEDGER, PETTY, UNDEPOSITED, draft
+from tests.core.ledger import BANK, CHOICE, LEDGER, PETTY, UNDEPOSITED, draft
 
 MINUTE = timedelta(minutes=1)
 PAYMENT_RECORD = FbPaymentId(501)
@@ -66,6 +71,40 @@ async def finish(books: Books, push_id: str = "77", after: timedelta = timedelta
     sent = await books.store.begin_entry(taken, draft((UNDEPOSITED, 100), (PETTY, -100)), NOW + after + 2 * MINUTE)
     await books.store.record_entry(taken, after_entry(sent, push_id))
     return taken
+
+
+def planned(taken: EntryClaim, now: datetime = NOW) -> EntryPush:
+    """What the plan of a claimed payout makes of it."""
+    assert isinstance(taken.about, Payout)
+    return after_plan(taken.push, plan_deposit(taken.push, taken.about, taken.accounts), now)
+
+
+async def listed_anew_while_one_looks(store: Store, scope: Scope, now: datetime, *, looked_before: bool) -> None:
+    """Have a due payout looked at without the bank account; it must go by the listing that comes meanwhile.
+
+    What is looked at once a day must not be put off by a look that saw less than what has just woken it.
+    """
+
+    async def claimed(at: datetime) -> EntryClaim:
+        found = await store.claim_entry(scope, at, at + MINUTE)
+        assert found is not None
+        return found
+
+    await store.store_ledger_accounts(scope, [row for row in LEDGER if row != BANK])
+    look = await claimed(now)
+    if looked_before:
+        await store.record_entry(look, planned(look, now))
+        look = await claimed(now + TRY_AGAIN_AFTER)
+    assert planned(look).reason is Reason.ACCOUNT_GONE
+    await store.store_ledger_accounts(scope, LEDGER)
+    with pytest.raises(FenceLost):
+        await store.record_entry(look, planned(look, now))
+    again = await claimed(now)
+    await store.store_ledger_accounts(scope, LEDGER)  # shows nothing new, and takes no claim
+    assert isinstance(again.about, Payout)
+    verdict = plan_deposit(again.push, again.about, again.accounts)
+    assert isinstance(verdict, Enter)
+    await store.begin_entry(again, verdict.draft, now + 2 * MINUTE)
 
 
 async def pushes(books: Books, kind: EntryKind) -> list[tuple[int, str, str | None]]:

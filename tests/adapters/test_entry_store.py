@@ -12,12 +12,17 @@ from daemon.core.entry_places import entry_issues
 from daemon.core.errors import FenceLost
 from daemon.core.journal import EntryKind
 from daemon.core.model import PushState, Reason
+from tests.actors.stage import ActorStage
+from tests.actors.test_payouts import member
+from tests.actors.test_payouts import pay_out as pay_out_on
 from tests.adapters.entry_rows import (
     MINUTE,
     claim,
     finish,
+    listed_anew_while_one_looks,
     nothing_due,
     pay_out,
+    planned,
     pushes,
     set_status,
     set_up,
@@ -85,15 +90,13 @@ async def test_deposits_switched_on_wake_what_waited_and_take_the_claim_from_who
     await set_up(books, off)
     await pay_out(books)
     taken = await claim(books)
-    assert isinstance(taken.about, Payout)
-    waiting = after_plan(taken.push, plan_deposit(taken.push, taken.about, taken.accounts), NOW)
+    waiting = planned(taken)
     await ConsentStore(books.pool).save_account_choice(PARTNER, CHOICE, "Ann", NOW)
     with pytest.raises(FenceLost):
         await books.store.record_entry(taken, waiting)
     await ConsentStore(books.pool).save_account_choice(PARTNER, off, "Ann", NOW)
     taken = await claim(books)
-    assert isinstance(taken.about, Payout)
-    waiting = after_plan(taken.push, plan_deposit(taken.push, taken.about, taken.accounts), NOW)
+    waiting = planned(taken)
     await books.store.record_entry(taken, waiting)
     assert await pushes(books, EntryKind.PAYOUT) == [(1, "waiting", "deposits_off")]
     assert await nothing_due(books, 600 * MINUTE)
@@ -105,8 +108,7 @@ async def test_a_member_that_is_corrected_has_the_payout_planned_anew_and_the_is
     await set_up(books)
     await pay_out(books, net=98)
     taken = await claim(books)
-    assert isinstance(taken.about, Payout)
-    stopped = after_plan(taken.push, plan_deposit(taken.push, taken.about, taken.accounts), NOW)
+    stopped = planned(taken)
     await books.store.record_entry(taken, stopped, entry_issues(stopped))
     assert await books.open_issues() == {("deposit_stopped", "payout", "po_1")}
     assert await nothing_due(books)
@@ -148,8 +150,7 @@ async def test_an_issue_about_a_payout_is_settled_by_hand_audited(books: Books) 
     await set_up(books)
     await pay_out(books, net=1)
     taken = await claim(books)
-    assert isinstance(taken.about, Payout)
-    stopped = after_plan(taken.push, plan_deposit(taken.push, taken.about, taken.accounts), NOW)
+    stopped = planned(taken)
     await books.store.record_entry(taken, stopped, entry_issues(stopped))
     desk = DeskActions(books.pool)
     issue_id = await books.value("SELECT issue_id FROM sync.issue")
@@ -170,8 +171,7 @@ async def test_a_chosen_account_that_is_gone_wakes_what_waits_for_it_when_it_is_
     await pay_out(books)
     taken = await claim(books)
     assert taken.accounts.gone_is_known
-    assert isinstance(taken.about, Payout)
-    waiting = after_plan(taken.push, plan_deposit(taken.push, taken.about, taken.accounts), NOW)
+    waiting = planned(taken)
     assert waiting.reason is Reason.ACCOUNT_GONE
     await books.store.record_entry(taken, waiting)
     assert await nothing_due(books)
@@ -179,6 +179,25 @@ async def test_a_chosen_account_that_is_gone_wakes_what_waits_for_it_when_it_is_
         await books.store.store_ledger_accounts(SCOPE, LEDGER)
         assert await anext(wakes) == (PARTNER, "push")
     assert not (await claim(books)).accounts.gone_is_known
+
+
+@on_every_postgres
+@pytest.mark.parametrize("looked_before", [False, True])
+async def test_a_listing_that_shows_an_account_is_not_forgotten_by_who_looks_on_an_older_one(
+    looked_before: bool, books: Books
+) -> None:
+    await set_up(books)
+    await pay_out(books)
+    await listed_anew_while_one_looks(books.store, SCOPE, NOW, looked_before=looked_before)
+
+
+@pytest.mark.parametrize("looked_before", [False, True])
+async def test_nor_is_it_in_the_memory_of_the_actors_tests(looked_before: bool) -> None:
+    stage = ActorStage(0)
+    stage.connect()
+    stage.store.choose_accounts(stage.scope().partner_id, CHOICE)
+    pay_out_on(stage, member("100.00"))
+    await listed_anew_while_one_looks(stage.store, stage.scope(), stage.clock.now(), looked_before=looked_before)
 
 
 async def test_another_choice_clears_the_issue_about_the_account_that_is_gone(books: Books) -> None:

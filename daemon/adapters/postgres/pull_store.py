@@ -127,7 +127,7 @@ class PullStore(RereadQueue):
     async def store_ledger_accounts(self, scope: Scope, accounts: Sequence[LedgerAccount]) -> None:
         """Store the chart of accounts; a chosen one that is gone becomes an issue, and clears when it is back (C4)."""
         async with self._source.writing(scope.partner_id) as connection:
-            await connection.execute(
+            changed = await connection.fetch(
                 _ACCOUNTS["store_ledger"],
                 scope.partner_id,
                 scope.account_id,
@@ -140,10 +140,10 @@ class PullStore(RereadQueue):
                 [account.parent_id for account in accounts],
                 [account.is_active for account in accounts],
             )
-            await connection.execute(
+            changed += await connection.fetch(
                 _ACCOUNTS["retire_ledger"], scope.partner_id, scope.account_id, [account.id for account in accounts]
             )
-            if await connection.fetch(_PUSHES["wake_for_listing"], scope.partner_id, scope.account_id):
+            if await connection.fetch(_PUSHES["wake_for_listing"], scope.partner_id, scope.account_id, bool(changed)):
                 await notify(connection, scope.partner_id, "push")
             chosen = await connection.fetch(_ACCOUNTS["chosen"], scope.partner_id, scope.account_id)
             there = [row["role"] for row in chosen if row["there"]]

@@ -12,11 +12,13 @@ ON CONFLICT (partner_id, account_id, ledger_account_id) DO UPDATE
     WHERE (a.name, a.number, a.type, a.sub_type, a.legacy_id, a.parent_id, a.is_active) IS DISTINCT FROM
           (excluded.name, excluded.number, excluded.type, excluded.sub_type, excluded.legacy_id, excluded.parent_id,
            excluded.is_active)
+RETURNING ledger_account_id
 
 -- name: retire_ledger
 -- Kept for its name, which an issue may have to tell.
 UPDATE sync.ledger_account SET is_active = false
 WHERE partner_id = $1 AND account_id = $2 AND is_active AND ledger_account_id <> ALL ($3::text[])
+RETURNING ledger_account_id
 
 -- name: chosen
 SELECT r.role, r.id, a.name, coalesce(a.is_active, false) AS there

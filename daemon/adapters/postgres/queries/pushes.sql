@@ -156,9 +156,14 @@ WHERE partner_id = $1 AND account_id = $2 AND kind <> 'payment' AND state IN ('r
 RETURNING subject
 
 -- name: wake_for_listing
--- A listing of the accounts may show what was missed.
-UPDATE sync.push SET not_before = sync.at_once(), updated_at = now()
-WHERE partner_id = $1 AND account_id = $2 AND state = 'waiting' AND reason IN ('account_gone', 'no_clearing_account')
+-- A listing of the accounts may show what was missed. Where it differs from the one before ($3), whoever plans an entry by that
+-- one loses the claim: it would put off for a day what this one has just woken.
+UPDATE sync.push
+SET not_before = CASE WHEN state = 'waiting' AND reason IN ('account_gone', 'no_clearing_account') THEN sync.at_once()
+                      ELSE not_before END,
+    fence = fence + $3::boolean::integer, deadline_at = CASE WHEN NOT $3 THEN deadline_at END, updated_at = now()
+WHERE partner_id = $1 AND account_id = $2 AND kind <> 'payment'
+  AND (state = 'waiting' AND reason IN ('account_gone', 'no_clearing_account') OR $3 AND state IN ('ready', 'waiting'))
 RETURNING subject
 
 -- name: adopt_payouts
