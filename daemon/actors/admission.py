@@ -140,6 +140,8 @@ class Visit:
         self.admission = admission
         self._since = self._renewed_at = -math.inf
         self._askers: list[_Asker] = []
+        self.is_served = False
+        """Whether any of its effects has been let in."""
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator["Turn"]:
@@ -148,6 +150,7 @@ class Visit:
         if now >= self._renewed_at:
             self._since, self._renewed_at = now, math.inf
         await self._enter(_Rank.BEGINS)
+        self.is_served = True
         self._renewed_at = min(self._renewed_at, self.admission.now_s() + SERVED_S)
         turn = Turn(self)
         try:

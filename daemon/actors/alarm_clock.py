@@ -1,6 +1,7 @@
 """One clock for all who wait: whom to wake, and when. Who waits costs an entry in it, and no task."""
 
 import heapq
+import math
 
 import anyio
 import anyio.lowlevel
@@ -43,28 +44,28 @@ class AlarmClock:
             self._sooner.set()
 
     def hurry(self, partner_id: PartnerId) -> None:
-        """Let an alarm ring now; who has none is awake already."""
-        if partner_id in self._alarms:
+        """Let an alarm ring now, unless it is late already; who has none is awake."""
+        if self._alarms.get(partner_id, -math.inf) > self._clock.monotonic():
             self.set(partner_id, 0)
 
     def off(self, partner_id: PartnerId) -> None:
         """Put an alarm off for good."""
         self._alarms.pop(partner_id, None)
 
-    async def ring(self) -> list[PartnerId]:
+    async def ring(self, at_most: int = LOT) -> list[PartnerId]:
         """Wait until an alarm rings; tell whose do, the earliest first, a lot at most. They have none any more."""
         await anyio.lowlevel.checkpoint()
-        while not (rung := self._rung()):
+        while not (rung := self._rung(at_most)):
             self._sooner = anyio.Event()
             first_s = max(self._heap[0][0] - self._clock.monotonic(), GRAIN_S) if self._heap else None
             with anyio.move_on_after(first_s):
                 await self._sooner.wait()
         return rung
 
-    def _rung(self) -> list[PartnerId]:
+    def _rung(self, at_most: int) -> list[PartnerId]:
         rung: list[PartnerId] = []
         now = self._clock.monotonic()
-        while self._heap and self._heap[0][0] <= now and len(rung) < LOT:
+        while self._heap and self._heap[0][0] <= now and len(rung) < at_most:
             at, partner_id = heapq.heappop(self._heap)
             if self._alarms.get(partner_id) == at:
                 del self._alarms[partner_id]

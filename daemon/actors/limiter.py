@@ -62,6 +62,8 @@ class Limiter:
 
     def retune(self, policy: RatePolicy) -> None:
         """Apply a reloaded rate at once; what was drawn stays drawn."""
+        if policy == self._policy:
+            return
         self._policy = policy
         self._budget = retuned(self._budget, policy, self._clock.monotonic())
 

@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 import anyio
 from anyio.abc import TaskGroup, TaskStatus
 
-from daemon.actors.alarm_clock import AlarmClock
 from daemon.actors.ownership import Ownership, SoleOwner
 from daemon.actors.supervisor import Supervisor
+from daemon.actors.waiting_room import WaitingRoom
 from daemon.actors.world import World
 from daemon.core.backoff import backoff_delay
 from daemon.core.errors import LeaseLost, StoreUnavailable
@@ -41,6 +42,11 @@ class _Child:
     crashes: tuple[datetime, ...] = ()
     parked: str | None = None
 
+    @property
+    def stands_in_line(self) -> bool:
+        """Whether it is at its first look for work, and waits for others to make room."""
+        return self.scope is not None and not self.crashes and not self.supervisor.is_served
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildView:
@@ -54,7 +60,7 @@ class ChildView:
 class RootSupervisor:
     """Keeps one supervisor per connected partner at work; a failing child never takes another one down.
 
-    A child that has nothing to do waits in the alarm clock, and is a task only while it works.
+    A child that has nothing to do waits in the waiting room, and is a task only while it works.
     """
 
     def __init__(self, world: World, policy: Policy, ownership: Ownership | None = None) -> None:
@@ -62,7 +68,7 @@ class RootSupervisor:
         self._policy = policy
         self._ownership = ownership or SoleOwner(world.store, world.clock, world.telemetry)
         self._children: dict[PartnerId, _Child] = {}
-        self._alarms = AlarmClock(world.clock)
+        self._waiting = WaitingRoom(world.clock)
         self._draining = False
         self._stop = anyio.Event()
 
@@ -85,7 +91,7 @@ class RootSupervisor:
             self._reconcile()
             task_status.started()
             watchers.start_soon(self._follow_ownership)
-            watchers.start_soon(self._follow_alarms, group)
+            watchers.start_soon(self._waiting.run, partial(self._wake, group))
             await self._stop.wait()
             watchers.cancel_scope.cancel()
 
@@ -104,6 +110,10 @@ class RootSupervisor:
         """Tell how many of them know where their partner stands."""
         return sum(child.supervisor.has_begun for child in self._children.values())
 
+    def begun_and_served(self) -> int:
+        """Tell how many have begun, and count those twice who have looked for work: both leave something behind."""
+        return self.begun() + sum(child.supervisor.is_served for child in self._children.values())
+
     def budgets(self) -> Mapping[PartnerId, Shares]:
         """Tell how much of its budgets at FreshBooks every partner uses."""
         return self._world.limiters.shares()
@@ -111,7 +121,8 @@ class RootSupervisor:
     def stalled(self) -> tuple[PartnerId, ...]:
         """Name the partners whose supervisors hang: a fault of ours that only a fresh process is sure to mend."""
         late = STALLED_AFTER.total_seconds()
-        return tuple(sorted(name for name, child in self._children.items() if child.supervisor.late_s > late))
+        hang = (name for name, child in self._children.items() if child.supervisor.late_s > late)
+        return tuple(sorted(name for name in hang if not self._waiting.stands_back(name)))
 
     def apply_policy(self, policy: Policy) -> int:
         """Hand a reloaded policy to every child it changes; tell how many that were. No effect in flight is lost."""
@@ -120,8 +131,9 @@ class RootSupervisor:
         retunes = plan(running.keys(), running, policy).retunes
         spread = _spread(len(retunes))
         for partner_id in retunes:
-            self._children[partner_id].supervisor.retune(policy, spread)
-            self._alarms.hurry(partner_id)
+            supervisor = self._children[partner_id].supervisor
+            supervisor.retune(policy, spread)
+            self._waiting.hurry(supervisor)
         return len(retunes)
 
     def drain(self) -> None:
@@ -139,12 +151,15 @@ class RootSupervisor:
             await self._ownership.changed()
             self._reconcile()
 
-    async def _follow_alarms(self, group: TaskGroup) -> None:
-        while True:
-            for partner_id in await self._alarms.ring():
-                child = self._children[partner_id]
-                child.scope = anyio.CancelScope()
-                group.start_soon(self._supervise, child, child.scope, partner_id)
+    def _wake(self, group: TaskGroup, partner_id: PartnerId) -> _Child:
+        child = self._children[partner_id]
+        wait_s = child.supervisor.take_policy()
+        if wait_s is not None:
+            self._waiting.wait(child.supervisor, wait_s)
+            return child
+        child.scope = anyio.CancelScope()
+        group.start_soon(self._supervise, child, child.scope, partner_id)
+        return child
 
     def _reconcile(self) -> None:
         """Start who became ours; let who is given back finish, and cut off who was lost."""
@@ -163,8 +178,9 @@ class RootSupervisor:
 
     def _start(self, partner_id: PartnerId, spread: timedelta) -> None:
         if not self._draining:
-            self._children[partner_id] = _Child(supervisor=Supervisor(partner_id, self._world, self._policy, spread))
-            self._alarms.set(partner_id, 0)
+            supervisor = Supervisor(partner_id, self._world, self._policy, spread)
+            self._children[partner_id] = _Child(supervisor=supervisor)
+            self._waiting.wait(supervisor, 0)
 
     def _wind_down(self, partner_id: PartnerId) -> None:
         """Let what is in flight finish; a child that waits has nothing to finish."""
@@ -181,7 +197,7 @@ class RootSupervisor:
             wait_s = await self._work(child, partner_id)
         child.scope = None
         if wait_s is not None and not scope.cancel_called:
-            self._alarms.set(partner_id, wait_s)
+            self._waiting.wait(child.supervisor, wait_s)
         elif child.parked is None:
             self._end(partner_id)
 
@@ -206,7 +222,7 @@ class RootSupervisor:
 
     def _end(self, partner_id: PartnerId) -> None:
         del self._children[partner_id]
-        self._alarms.off(partner_id)
+        self._waiting.leave(partner_id)
         self._world.limiters.forget(partner_id)
         self._ownership.ended(partner_id)
         self._world.telemetry.partner_gone(partner_id)
@@ -253,18 +269,18 @@ class RootSupervisor:
                         self._ownership.hurry()  # perhaps a new partner, or one that another process gave back
                 elif child.parked is None or kind != "connection":
                     child.supervisor.ring(kind)
-                    self._alarms.hurry(partner_id)
+                    self._waiting.hurry(child.supervisor)
                 else:
                     # A parked one that a person touched: begin afresh.
                     self._start(partner_id, timedelta(0))
 
     def _ring_all(self) -> None:
         """Have every child look again for what may have been asked while nobody listened."""
-        for partner_id, child in self._children.items():
+        for child in self._children.values():
             if child.parked is None:
                 child.supervisor.ring("missed")  # with what is stored, pushes and rereads are looked for
                 child.supervisor.ring("verify")
-                self._alarms.hurry(partner_id)
+                self._waiting.hurry(child.supervisor)
 
 
 def _spread(count: int) -> timedelta:

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import TypeVar
 
 import anyio
@@ -43,13 +44,14 @@ class Supervisor:
         self._policy = policy
         self._limiter = world.limiters.of(partner_id, policy.rate)
         self._limiter.retune(policy.rate)
-        self._performer = Performer(partner_id, world, self._limiter, self._goes_on)
+        self._performer = Performer(partner_id, world, self._limiter, lambda: not self._draining)
         self._spread: timedelta | None = spread
         self._retune_spread = timedelta(0)
         self._rung: set[str] = set()
         self._answers: list[events.Event] = []
         self._bell: anyio.Event | None = None
         self._visit: Visit | None = None
+        self._has_looked = False
         self._pulse = Pulse(world.clock)
         self._state: State = NotConnected(partner_id=partner_id)
 
@@ -62,6 +64,17 @@ class Supervisor:
     def has_begun(self) -> bool:
         """Whether it has read what is stored."""
         return self._spread is None
+
+    @property
+    def may_stand_back(self) -> bool:
+        """Whether nothing but its first look awaits it, which has time: no payment, and no ring that is urgent."""
+        knows_of_a_push = not isinstance(self._state, NotConnected) and self._state.connection.push_open
+        return not (self._has_looked or knows_of_a_push or self._rung & URGENT)
+
+    @property
+    def is_served(self) -> bool:
+        """Whether its first look is done, or has been let in at least."""
+        return self._has_looked or (self._visit is not None and self._visit.is_served)
 
     @property
     def policy(self) -> Policy:
@@ -95,6 +108,20 @@ class Supervisor:
         self._limiter.retune(policy.rate)
         self.ring("policy")
 
+    def take_policy(self) -> float | None:
+        """Take over a reloaded policy, and tell how long to wait then; None when there is more to do: `work`."""
+        if self._rung != {"policy"} or self._answers or not self.has_begun:
+            return None
+        now = self._world.clock.now()
+        state, effects = transition(self._state, events.PolicyChanged(spread=self._retune_spread), now, self._policy)
+        if effects:
+            return None
+        self._rung.clear()
+        self._change(state)
+        wait_s = self._wait_s()
+        self._pulse.beat(wait_s)
+        return wait_s
+
     def drain(self) -> None:
         """Start no further effect and end once those in flight have answered."""
         if self._draining:
@@ -112,7 +139,10 @@ class Supervisor:
         """
         wait_s = None
         try:
-            event: events.Event | None = await self._restored() or await self._heard() or events.Woke()
+            if not self.has_begun and await self._restore():
+                wait_s = self._wait_s()
+                return wait_s
+            event: events.Event | None = await self._heard() or events.Woke()
             while event is not None:
                 if effects := await self._step(event):
                     await self._work_off(effects)
@@ -137,23 +167,18 @@ class Supervisor:
         if self._visit is not None:
             self._visit.hurry()
 
-    def _goes_on(self) -> bool:
-        return not self._draining
-
     def _is_over(self) -> bool:
         return isinstance(self._state, NotConnected) or (self._draining and not self._is_busy() and not self._answers)
 
     def _is_busy(self) -> bool:
         return not isinstance(self._state, NotConnected) and self._state.lanes.are_busy
 
-    async def _restored(self) -> events.Event | None:
-        """Begin, unless it has begun, from what is stored."""
-        if self._spread is None:
-            return None
+    async def _restore(self) -> bool:
+        """Begin from what is stored; tell whether that was all there is to do before it is called again."""
         connection = await self._connection()
-        self._change(restore(connection, self._world.clock.now(), self._policy, self._spread))
+        self._change(restore(connection, self._world.clock.now(), self._policy, self._spread or timedelta(0)))
         self._spread = None
-        return events.Woke()
+        return not (self._rung or self._answers or self._is_over())
 
     async def _heard(self) -> events.Event | None:
         """Take an answer, else a doorbell."""
@@ -230,13 +255,14 @@ class Supervisor:
                 effects = await self._step(await self._next_event())
             ahead.forget()
         self._visit = None
+        self._has_looked = True
 
     async def _step(self, event: events.Event) -> Sequence[LaneEffect]:
         """Take one step and store what it has to; what is left of its effects is for the lanes."""
         state, effects = transition(self._state, event, self._world.clock.now(), self._policy)
         for effect in effects:
             if isinstance(effect, StoreEffect):
-                await self._store(effect)
+                await self._durably(partial(self._performer.store, effect, self._policy))
         self._change(state)
         return [effect for effect in effects if not isinstance(effect, StoreEffect)]
 
@@ -256,9 +282,6 @@ class Supervisor:
         attempt = Attempt(effect=effect, lane=lane, failures=failures, connection=connection, policy=self._policy)
         self._answers.append(await self._performer.answer(attempt, ahead, visit))
         self._wake()
-
-    async def _store(self, effect: StoreEffect) -> None:
-        await self._durably(lambda: self._performer.store(effect, self._policy))
 
     async def _durably(self, act: Callable[[], Awaitable[T]]) -> T:
         """Do something with the store, however long Postgres takes: a state is durable before it counts."""
