@@ -143,7 +143,7 @@ class Daemon:
                 self._tell_ready()
                 async with anyio.create_task_group() as reloads:
                     reloads.start_soon(self._follow_reloads, parts)
-                    reloads.start_soon(keep_settled, parts.root.begun, self._clock)
+                    reloads.start_soon(keep_settled, parts.root.begun_and_served, self._clock)
                     await self._stop_asked.wait()
                     reloads.cancel_scope.cancel()
                 self._tell_draining()

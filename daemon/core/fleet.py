@@ -6,9 +6,11 @@ from datetime import datetime
 
 from daemon.core.backfill import Feed
 from daemon.core.model import IssueKind, PartnerId
+from daemon.core.model.quick import quick
 from daemon.core.state import ConnectionStatus
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetRow:
     """How one partner's connection stands.

@@ -201,7 +201,7 @@ async def _lived(watch: Watch, group: Any, settings: Settings) -> Fleet:
     began = clock.monotonic()
     await group.start(root.run)
     settle()  # as the daemon does when it is ready
-    group.start_soon(keep_settled, root.begun, clock)
+    group.start_soon(keep_settled, root.begun_and_served, clock)
     ready_s = clock.monotonic() - began
     supervised_s = ready_s + await watch.until(watch.are_supervised)
     settled_s = supervised_s + await watch.until(watch.are_settled)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final
 
 import asyncpg
@@ -17,6 +18,9 @@ _SQL = queries.load("fleet")
 LOT: Final = 100
 _FEEDS = {feed.value: feed for feed in Feed}
 _KINDS = {kind.value: kind for kind in IssueKind}
+_NONE: Final[frozenset[Feed]] = frozenset()
+_NOTHING: Final[Mapping[IssueKind, int]] = MappingProxyType({})
+"""Nothing runs at most partners, and they have no issue: ten thousand rows share these."""
 
 
 class FleetStore:
@@ -51,14 +55,14 @@ def _row(row: asyncpg.Record) -> FleetRow:
         percent=_percent(status, cursors),
         last_success_at=row["last_success_at"],
         succeeded_at={_FEEDS[feed]: _time(cursor) for feed, cursor in cursors.items() if _is_finished(feed, cursor)},
-        running=frozenset(_FEEDS[feed] for feed, cursor in cursors.items() if _is_running(feed, cursor)),
+        running=frozenset(_FEEDS[feed] for feed, cursor in cursors.items() if _is_running(feed, cursor)) or _NONE,
         unpushed=row["unpushed"],
         oldest_unpushed_at=row["oldest_unpushed_at"],
         waiting=row["waiting"],
         owner=row["owner"],
         verified_at=row["verified_at"],
         drift=row["drift"],
-        issues={_KINDS[kind]: count for kind, count in row["issues"].items() if kind in _KINDS},
+        issues={_KINDS[kind]: count for kind, count in row["issues"].items() if kind in _KINDS} or _NOTHING,
     )
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NewType
 
+from daemon.core.model.quick import quick
+
 PartnerId = NewType("PartnerId", str)
 """A merchant on the platform."""
 AccountId = NewType("AccountId", str)
@@ -21,6 +23,7 @@ PayoutId = NewType("PayoutId", str)
 """The platform's payout id."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
     """Whose rows: one partner in one FreshBooks account. Every primary key begins with these two."""
