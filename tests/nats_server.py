@@ -3,11 +3,12 @@
 import json
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -65,6 +66,26 @@ def nats_server(*options: str) -> Iterator[NatsServer]:
             yield server
         finally:
             server.kill()
+
+
+@contextmanager
+def nats_cluster() -> Iterator[list[NatsServer]]:
+    """Three servers that hold each stream together, for as long as the context lasts."""
+    with tempfile.TemporaryDirectory(prefix="nats-") as name, ExitStack() as reserved:
+        held = [reserved.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(3)]
+        routes = [f"nats://127.0.0.1:{one.getsockname()[1]}" for one in held]
+        reserved.close()
+        servers = []
+        for number, route in enumerate(routes):
+            options = ("--cluster_name", "c", "--cluster", route, "--routes", ",".join(routes))
+            servers.append(NatsServer(Path(name) / str(number), ("--jetstream", "--name", f"n{number}", *options)))
+        try:
+            for server in servers:
+                server.start()
+            yield servers
+        finally:
+            for server in servers:
+                server.kill()
 
 
 def _program() -> str:

@@ -41,7 +41,7 @@ class Bucket:
 
     def __init__(self, servers: Sequence[str], name: str, *, replicas: int = 1) -> None:
         self.name = name
-        self._servers = servers
+        self._servers = tuple(servers)
         self._replicas = replicas
         self._stream = f"KV_{name}"
         self._client: Client | None = None
@@ -58,6 +58,8 @@ class Bucket:
                 yield
         except _UNAVAILABLE as error:
             await self.close()
+            # One that answers may still be without its cluster.
+            self._servers = (*self._servers[1:], *self._servers[:1])
             raise StoreUnavailable(_explain(error)) from error
 
     async def made_at_us(self) -> int:
