@@ -66,6 +66,7 @@ def refusal(text: str, tmp_path: Path, environ: Mapping[str, str] | None = None)
         ('[leases]\nnats = "localhost:4222"', ("leases.nats", "no address of a NATS", "USER:PASSWORD@")),
         ('[leases]\nnats = "tls://hush@h:4222,nats://h:x"', ("leases.nats", "no address of a NATS")),
         ('[leases]\nnats = "nats://hu/sh@h:4222"', ("leases.nats", "no address of a NATS")),
+        ('[leases]\ncredentials = "SAHUSH"', ("leases.credentials", "no credentials of a NATS user", ".creds")),
         ('[leases]\nbucket = "a.b"', ("leases.bucket", "match pattern")),
         ("[log]\nlevel =\n", ("not valid TOML", "line 2")),
         ("[log]\n[log]", ("not valid TOML", "line 2")),

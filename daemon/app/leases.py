@@ -29,7 +29,7 @@ def require_coordinator(settings: Settings) -> None:
             "leases.nats is for several processes on one database, and a daemon with a Postgres of its own is alone: "
             "set postgres.dsn, or leave leases.nats empty"
         )
-    if importlib.util.find_spec("nats") is None:
+    if not all(importlib.util.find_spec(module) for module in ("nats", "nkeys")):
         raise SettingsError(
             "leases.nats is set, and the client of NATS is not installed: pip install 'freshbooks-syncd[nats]'"
         )
@@ -45,5 +45,6 @@ def lease_store(settings: Settings, database: Database, name: str) -> SharedLeas
     from daemon.adapters.nats.bucket import Bucket  # noqa: PLC0415
     from daemon.adapters.nats.lease_store import NatsLeaseStore  # noqa: PLC0415
 
-    bucket = Bucket(servers, settings.leases.bucket, replicas=settings.leases.replicas)
+    credentials = settings.leases.credentials.get_secret_value()
+    bucket = Bucket(servers, settings.leases.bucket, replicas=settings.leases.replicas, credentials=credentials)
     return NatsLeaseStore(bucket, LeaseRegister(database.dsn, name))

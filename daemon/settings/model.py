@@ -26,6 +26,7 @@ from daemon.settings.values import (
     parse_keys,
     parse_link_key,
     parse_nats,
+    parse_nats_credentials,
     split_words,
 )
 
@@ -55,6 +56,7 @@ class LeasesSettings(Section):
     """Where several processes agree on who works for which partner: in Postgres unless `nats` is set."""
 
     nats: Annotated[Secret, AfterValidator(parse_nats), RESTART] = SecretStr("")
+    credentials: Annotated[Secret, AfterValidator(parse_nats_credentials), RESTART] = SecretStr("")
     bucket: Annotated[str, RESTART] = Field(default="freshbooks-syncd", pattern=r"^[A-Za-z0-9_-]{1,64}$")
     replicas: Annotated[int, RESTART] = Field(default=1, ge=1, le=5)
 

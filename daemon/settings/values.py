@@ -222,6 +222,24 @@ def parse_nats(value: SecretStr) -> SecretStr:
     return value
 
 
+_NKEY_SEED: Final = r"SU[A-Z2-7]{56}"
+_CREDS_FILE: Final = re.compile(
+    rf"-+BEGIN NATS USER JWT-+\s+\S+\s+-+END NATS USER JWT-+.*-+BEGIN USER NKEY SEED-+\s+{_NKEY_SEED}\s+-+END",
+    re.DOTALL,
+)
+
+
+def parse_nats_credentials(value: SecretStr) -> SecretStr:
+    """Accept what a NATS user signs in with: the text of a .creds file, or an nkey's seed. Nothing of it is echoed."""
+    text = value.get_secret_value().strip()
+    if text and not re.fullmatch(_NKEY_SEED, text) and not _CREDS_FILE.search(text):
+        raise ValueError(
+            "these are no credentials of a NATS user: give the whole text of the .creds file, its user's JWT and seed, "
+            "or the seed of an nkey, which begins with SU"
+        )
+    return SecretStr(text)
+
+
 KEY_BYTES: Final = 32
 LINK_KEY_CHARACTERS_MIN: Final = 32
 _KEY_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")

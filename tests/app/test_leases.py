@@ -93,6 +93,6 @@ async def test_doctor_says_what_is_wrong_with_nats() -> None:
     assert [finding.cure for finding in findings] == [
         "start nats-server, or correct leases.nats",
         "start nats-server with --jetstream, or wait for its election",
-        "correct the name and password, or the token, in leases.nats",
+        "correct the name and password, or the token, in leases.nats, or leases.credentials",
         "set postgres.dsn, or leave leases.nats empty",
     ]

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Final
 
 import anyio
-from nats.aio.client import Client
+from nats.aio.client import Client, RawCredentials
 from nats.errors import AuthorizationError, Error
 from nats.js import JetStreamContext
 from nats.js.api import Header, KeyValueConfig, StorageType, StreamInfo
@@ -22,6 +22,7 @@ CALL_TIMEOUT_S: Final = 1.5
 CLOSE_TIMEOUT_S: Final = 0.5
 _WRONG_LAST_SEQUENCE: Final = frozenset({10071, 10164})
 _NO_JETSTREAM: Final = frozenset({10039, 10076})
+_REFUSED: Final = ("authorization", "authentication")
 _UNAVAILABLE: Final = (Error, OSError)  # TimeoutError is an OSError
 
 
@@ -39,10 +40,11 @@ class Bucket:
     So nothing is sent later than it was asked for.
     """
 
-    def __init__(self, servers: Sequence[str], name: str, *, replicas: int = 1) -> None:
+    def __init__(self, servers: Sequence[str], name: str, *, replicas: int = 1, credentials: str = "") -> None:
         self.name = name
         self._servers = tuple(servers)
         self._replicas = replicas
+        self._credentials = credentials
         self._stream = f"KV_{name}"
         self._client: Client | None = None
         self._context: JetStreamContext | None = None
@@ -114,7 +116,7 @@ class Bucket:
         return f"$KV.{self.name}.{key}"
 
     async def _connect(self) -> None:
-        self._client = await connected(self._servers)
+        self._client = await connected(self._servers, self._credentials)
         self._context = self._client.jetstream(timeout=CALL_TIMEOUT_S)
         try:
             await self._context.stream_info(self._stream)
@@ -124,8 +126,14 @@ class Bucket:
             )
 
 
-async def connected(servers: Sequence[str]) -> Client:
-    """Connect to the first server that answers. Raises what the last one failed with."""
+async def connected(servers: Sequence[str], credentials: str = "") -> Client:
+    """Connect to the first server that answers. Raises what the last one failed with.
+
+    `credentials` is the text of a .creds file, or an nkey's seed; without, the addresses hold all that is asked.
+    """
+    signs = (
+        {"user_credentials": RawCredentials(credentials)} if "\n" in credentials else {"nkeys_seed_str": credentials}
+    )
     failed: Exception = ConnectionError("no server is named")
     for server in servers:
         client, opening = Client(), True
@@ -142,6 +150,7 @@ async def connected(servers: Sequence[str]) -> Client:
                 error_cb=hear,
                 allow_reconnect=False,
                 connect_timeout=1,
+                **(signs if credentials else {}),
                 tls=ssl.create_default_context() if server.startswith("tls://") else None,
             )
         except _UNAVAILABLE as error:
@@ -161,11 +170,11 @@ async def _closed(client: Client) -> None:
         await client.close()
 
 
-async def probe(servers: Sequence[str]) -> tuple[int, int]:
+async def probe(servers: Sequence[str], credentials: str = "") -> tuple[int, int]:
     """Tell the version of the NATS that answers, asked whether it keeps streams for us. Raises StoreUnavailable."""
     try:
         with anyio.fail_after(COMMAND_TIMEOUT_S):
-            client = await connected(servers)
+            client = await connected(servers, credentials)
             try:
                 await client.jetstream(timeout=CALL_TIMEOUT_S).account_info()
                 version = client.connected_server_version
@@ -190,7 +199,9 @@ def _explain(error: Exception) -> str:
     code = error.err_code if isinstance(error, APIError) else None
     if isinstance(error, NoStreamResponseError | ServiceUnavailableError) or code in _NO_JETSTREAM:
         return "NATS keeps no streams now (JetStream): start nats-server with --jetstream, or wait for its election"
-    if isinstance(error, AuthorizationError) or "authorization" in str(error).lower():
-        return "NATS refuses this user: correct the name and password, or the token, in leases.nats"
+    if isinstance(error, AuthorizationError) or any(word in str(error).lower() for word in _REFUSED):
+        return (
+            "NATS refuses this user: correct the name and password, or the token, in leases.nats, or leases.credentials"
+        )
     what = "it did not answer in time" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
     return f"NATS cannot be used for leases now ({what}): start nats-server, or correct leases.nats"

@@ -20,7 +20,7 @@ async def check_leases(settings: Settings) -> list[Finding]:
         require_coordinator(settings)
         from daemon.adapters.nats.bucket import probe  # noqa: PLC0415 -- the extra is installed
 
-        version = await probe(servers)
+        version = await probe(servers, settings.leases.credentials.get_secret_value())
     except (SettingsError, StoreUnavailable) as error:
         return [fault("leases", *split(str(error)))]
     told = ".".join(str(part) for part in version)
