@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from daemon.core.amount_due import ZERO, Share, frozen_due, full_hold
 from daemon.core.markers import markers_in
-from daemon.core.model import FB_STATUS_DRAFT, LOST_MONEY, Applied, FbPayment, Invoice, VisState
+from daemon.core.model import FB_STATUS_DRAFT, LOST_MONEY, Applied, Invoice, InvoiceContext, Snapshot, VisState
 
 
 def may_freeze(invoice: Invoice, due: Decimal | None, shares: Sequence[Share]) -> bool:
@@ -42,10 +42,12 @@ def must_unfreeze(stored: Invoice, shares: Sequence[Share]) -> bool:
     return any(share.link.payment.status in LOST_MONEY and full_hold(share.link) <= rise for share in shares)
 
 
-def names_typed_money(payments: Iterable[FbPayment], rows: Iterable[Applied], before: Iterable[Applied]) -> bool:
-    """Tell whether a payment typed in FreshBooks has been named as a platform payment since the last read (W5).
+def names_typed_money(snapshot: Snapshot, rows: Iterable[Applied], context: InvoiceContext) -> bool:
+    """Tell whether a payment typed in FreshBooks was named, since the last read, as a payment of this invoice (W5).
 
     Whoever did that has looked at the invoice's payments, so what is other money in a frozen invoice is counted anew.
+    A record named for a payment of another invoice, and then moved here, says nothing of this one.
     """
-    new = {row.fb_payment_id for row in rows} - {row.fb_payment_id for row in before}
-    return any(payment.id in new and payment.is_live and not markers_in(payment.note) for payment in payments)
+    own = {link.payment.id for link in context.links if link.payment.invoice_id == snapshot.invoice.id}
+    new = {row.fb_payment_id for row in rows if row.payment_id in own} - {row.fb_payment_id for row in context.applied}
+    return any(payment.id in new and payment.is_live and not markers_in(payment.note) for payment in snapshot.payments)

@@ -77,7 +77,7 @@ def decide_snapshot(
         return _as_it_stands(read.id, context, reread=True)
     rows = attribute(snapshot.payments, context.links, read.id)
     candidate = _following(read, snapshot.reading, context.invoice)
-    if candidate.is_frozen and names_typed_money(snapshot.payments, rows, context.applied):
+    if candidate.is_frozen and names_typed_money(snapshot, rows, context):
         candidate = replace(candidate, frozen_other=other_money(candidate, shares_of(context.links, rows, read.id)))
     if candidate.is_frozen and context.takes_deletions:
         candidate = _reopened(candidate, snapshot, rows, shares_of(context.links, rows, read.id))

@@ -1,14 +1,27 @@
 """P5: a paid invoice ignores later edits, and follows FreshBooks again when a payment that was counted fails."""
 
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 
 from daemon.core.invoice_rules import decide_page_read, decide_snapshot, decide_unfreeze, terms_of
-from daemon.core.model import Choice, InvoiceStatus, IssueKind, NotPayable, PaymentStatus, PushState, Reason, VisState
+from daemon.core.model import (
+    Choice,
+    InvoiceId,
+    InvoiceStatus,
+    IssueKind,
+    NotPayable,
+    PaymentStatus,
+    PushState,
+    Reason,
+    VisState,
+)
 from tests.builders import (
+    INVOICE,
     NOW,
+    OTHER_INVOICE,
     make_context,
     make_done,
     make_fb_invoice,
@@ -20,6 +33,7 @@ from tests.builders import (
     make_payment,
     make_reading,
     make_snapshot,
+    usd,
 )
 from tests.core.story import Story, expect, stands, story
 
@@ -264,6 +278,23 @@ def test_a_cheque_that_is_named_as_our_payment_is_not_counted_twice_on_a_frozen_
     told.settle()
     expect(told, 0)
     assert told.is_frozen()
+
+
+@pytest.mark.parametrize(("own", "other"), [(INVOICE, 70), (OTHER_INVOICE, 100)])
+def test_only_who_names_a_record_for_a_payment_of_a_frozen_invoice_has_its_other_money_counted_anew(
+    own: InvoiceId, other: int
+) -> None:
+    """One that was named on its own invoice and moved here afterwards is an edit like any other: it is ignored."""
+    cheque, later = make_fb_payment(501, 100), make_fb_payment(502, 40)
+    before = make_invoice(make_snapshot(payments=[cheque], reading=make_reading(NOW, 1)))
+    assert before.is_frozen
+    push = make_done("pay_9", 502, 40, choice=Choice.SETTLED_BY_HAND)
+    link = make_link(make_payment("pay_9", 40, invoice_id=own), push)
+    cheque = replace(cheque, amount=usd(70))
+    seen = make_snapshot(payments=[cheque, later], reading=make_reading(NOW + timedelta(minutes=5), 1))
+    decision = decide_snapshot(seen, make_context(before, [link]))
+    assert decision.invoice is not None
+    assert decision.invoice.frozen_other == other
 
 
 def test_a_frozen_invoice_holds_its_due_in_the_currency_it_was_paid_in() -> None:
