@@ -41,13 +41,16 @@ async def push_next(
     A payment goes before any deposit or move, so that these never delay one. Raises what the reads before a POST raise
     when no push got through, or when FreshBooks wants another token: nothing was sent then, and claims are given back.
     """
-    now = world.clock.now()
     turn = _Turn(world, line, effect, policy, goes_on)
-    if not await turn.pay() and not await turn.enter():
-        next_at = await world.store.next_push_at(effect.scope, now)
+    paid = await turn.pay()
+    if turn.is_over or await turn.enter():
+        return Pushed(next_at=world.clock.now(), rereads=True)
+    now = world.clock.now()
+    next_at = await world.store.next_push_at(effect.scope, now)
+    if next_at is not None and not paid:
         # What is due and could not be claimed is in someone else's hands: asking again at once would only spin.
-        return Pushed(next_at=max(next_at, now + UNCLAIMED_WAIT) if next_at else None)
-    return Pushed(next_at=now, rereads=True)
+        next_at = max(next_at, now + UNCLAIMED_WAIT)
+    return Pushed(next_at=next_at, rereads=paid)
 
 
 class _Turn:
@@ -68,30 +71,33 @@ class _Turn:
         # The store keeps one push per invoice in flight; two claims at once could not see each other.
         self._claiming = anyio.Lock(fast_acquire=True)
 
+    @property
+    def is_over(self) -> bool:
+        """Whether its time is up, with payments left that may be due."""
+        return self._world.clock.now() >= self._until
+
     async def pay(self) -> bool:
         """Work on the payments that are due; tell whether any was. Most turns find none, and start no worker."""
         first = await self._claim()
         if first is None:
             return False
         async with anyio.create_task_group() as workers:
-            self._start(workers, first)
+            self._workers = 1
+            await self._work(workers, first)
         refused = [error for error in self._failures if isinstance(error, _AUTHORIZATION)]
         if refused or (self._failures and not self._through):
             raise (*refused, *self._failures)[0]
         # One that could not be read waits by itself, and holds up no other.
         return bool(self._through or self._failures)
 
-    def _start(self, workers: TaskGroup, first: Claim | None = None) -> None:
-        self._workers += 1
-        workers.start_soon(self._work, workers, first)
-
-    async def _work(self, workers: TaskGroup, first: Claim | None) -> None:
+    async def _work(self, workers: TaskGroup, first: Claim | None = None) -> None:
         """Take payments until none is due or one fails; whoever finds more work asks for another worker."""
         try:
             claim = first or await self._claim()
             while claim is not None:
                 if claim.others and self._workers < self._policy.in_flight:
-                    self._start(workers)
+                    self._workers += 1
+                    workers.start_soon(self._work, workers)
                 await self._push(claim)
                 claim = await self._claim()
         except (*_AUTHORIZATION, *_FAILURES) as error:
@@ -101,7 +107,7 @@ class _Turn:
         """Claim what is due next, unless nothing more is to be begun."""
         async with self._claiming:
             now = self._world.clock.now()
-            if not self._goes_on() or now >= self._until:
+            if not self._goes_on() or self.is_over:
                 return None
             return await self._world.store.claim(self._effect.scope, now, self._deadline(now))
 
