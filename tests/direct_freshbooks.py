@@ -23,9 +23,8 @@ from daemon.sandbox.errors import ApiError, Family, error_body
 from daemon.sandbox.listing import Context, ListQuery, list_page, parse_query
 from daemon.sandbox.options import SandboxOptions
 from daemon.sandbox.rendering import page_bytes, single
-from daemon.sandbox.resources import RESOURCES, Resource
+from daemon.sandbox.resources import RESOURCES
 from daemon.sandbox.sandbox import Sandbox
-from daemon.sandbox.times import eastern_day
 from daemon.sandbox.wire import ledger_json
 from daemon.sandbox.wire_journal import detail_json, legacy_entry_json
 
@@ -140,7 +139,9 @@ class DirectCaller(Caller):
             return single(resource.singular, resource.render(view, row))
         if len(parts) > LIST_PARTS:
             return single(resource.singular, resource.render(view, resource.find(account.books, int(parts[5]))))
-        return self._list(account, resource, query)
+        context = Context(books=account.books, today=view.today)
+        page = list_page(resource.path, resource.listing, context, query, account.selections)
+        return page_bytes(resource.plural, [resource.render(view, row) for row in page.rows], page)
 
     def _journal(self, account: Account, call: Call) -> bytes:
         if call.method == "POST":
@@ -154,12 +155,6 @@ class DirectCaller(Caller):
             listed = [detail_json(account.books, row) for row in rows]
             result = {"journal_entry_details": listed, "page": 1, "pages": 1, "per_page": 100, "total": len(rows)}
         return msgspec.json.encode({"response": {"result": result}})
-
-    def _list(self, account: Account, resource: Resource, query: ListQuery) -> bytes:
-        context = Context(books=account.books, today=eastern_day(self.sandbox.clock.now()))
-        page = list_page(resource.path, resource.listing, context, query, account.selections)
-        view = self.sandbox.view(account, query.includes)
-        return page_bytes(resource.plural, [resource.render(view, row) for row in page.rows], page)
 
 
 LIST_PARTS = 5

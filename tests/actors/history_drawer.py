@@ -5,17 +5,18 @@ due = total - money that did not come through the platform - money that the plat
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import msgspec
 
 from daemon.actors.ports import Clock
 from daemon.adapters.freshbooks.calls import Call
+from daemon.core import markers
 from daemon.core.amount_due import NAMES_A_RECORD
-from daemon.core.markers import markers_in
 from daemon.core.model import (
     LOST_MONEY,
     Choice,
@@ -31,6 +32,7 @@ from daemon.sandbox.model import DELETED, DRAFT
 from tests.actors.history_stage import HistoryStage
 
 ZERO = Decimal(0)
+markers_in = lru_cache(maxsize=10_000)(markers.markers_in)  # the same few notes are read again and again
 SHOWN_KEPT = 40
 BESIDE = timedelta(seconds=2)
 """How long before an invoice froze the reading that did it can have been answered."""
@@ -40,8 +42,7 @@ COUNTS_ANEW = OWES | NAMES_A_RECORD | {Choice.REOPEN}
 """What a person says that can show a paid invoice to be unpaid."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(NamedTuple):
     """A paid invoice as FreshBooks showed it at a time: its terms, and what others than the platform had paid."""
 
     at: datetime
@@ -116,7 +117,7 @@ class Drawer:
             elif invoice_id not in self.shown:
                 self.wrong.append(f"invoice {invoice_id} froze and was never shown settled")
             else:
-                self.frozen[invoice_id] = replace(self._froze_on(row), frozen_at=row.frozen_at)
+                self.frozen[invoice_id] = self._froze_on(row)._replace(frozen_at=row.frozen_at)
         self._note_names()
 
     def _froze_on(self, row: Any) -> Settled:
@@ -135,11 +136,12 @@ class Drawer:
         """Whoever named a record has looked at the invoice's payments: what is in the drawer is counted anew."""
         now: dict[int, tuple[PaymentId, Decimal]] = {}
         fresh: set[int] = set()
-        for push in self.stage.rows().pushes.values():
+        rows, records = self.stage.rows(), self._books.payments.rows
+        for push in rows.pushes.values():
             key = push.fb_payment_id
             if key is None or push.recorded_amount is None or push.reason is Reason.REPLACED:
                 continue
-            record, payment = self._books.payments.rows[key], self.stage.rows().payments[push.payment_id]
+            record, payment = records[key], rows.payments[push.payment_id]
             if any(mark == push.payment_id for mark, _ in markers_in(record.note)):
                 continue
             before = self.named.get(key)
@@ -152,7 +154,7 @@ class Drawer:
         self.named = now
         for invoice_id in fresh & self.frozen.keys():
             others = self._others(self.read.get(invoice_id, list(self._live_on(invoice_id))))
-            self.frozen[InvoiceId(invoice_id)] = replace(self.frozen[InvoiceId(invoice_id)], others=others)
+            self.frozen[InvoiceId(invoice_id)] = self.frozen[InvoiceId(invoice_id)]._replace(others=others)
 
     def _landed(self, call: Call) -> None:
         body = msgspec.json.decode(call.body or b"{}").get("payment", {})

@@ -13,25 +13,21 @@ def untold(_: str) -> None:
     """Nobody waits."""
 
 
-@dataclass(slots=True)
+@dataclass
 class Watch:
     """Fulfils all telemetry by counting; only what tells of a mistake is kept."""
 
     counts: Counter[str] = field(default_factory=Counter)
     facts: list[tuple[Any, ...]] = field(default_factory=list)
-    notes: dict[str, Callable[..., None]] = field(default_factory=dict)
 
     def about(self, **ids: str) -> AbstractContextManager[None]:
         return nullcontext()
 
     def __getattr__(self, name: str) -> Callable[..., None]:
-        return self.notes.get(name) or self._noting(name)
-
-    def _noting(self, name: str) -> Callable[..., None]:
         def note(*values: Any, **named: Any) -> None:
             self.counts[name] += 1
             if name in {"child_crashed", "child_parked"}:
                 self.facts.append((name, *values))
 
-        self.notes[name] = note
+        setattr(self, name, note)  # the next one finds it without asking here
         return note
