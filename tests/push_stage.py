@@ -12,7 +12,7 @@ import msgspec
 from typing_extensions import override
 
 from daemon.actors.limiter import Line
-from daemon.actors.pull import reread_objects, settle_snapshot
+from daemon.actors.reread import reread_objects, settle_snapshot
 from daemon.actors.world import World
 from daemon.adapters.postgres.desk_actions import DeskActions
 from daemon.adapters.postgres.pool import Pool

@@ -4,12 +4,14 @@ import enum
 import heapq
 import math
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Final
 
 import anyio
+import anyio.lowlevel
+from typing_extensions import override
 
 from daemon.actors.ports import Clock
 
@@ -63,7 +65,8 @@ class Admission:
     @asynccontextmanager
     async def start(self) -> AsyncIterator[None]:
         """Wait to read what a supervisor starts from: before any other work, and with no more than Postgres serves."""
-        await self.wait(self.ask(_Rank.STARTS, self.now_s()))
+        if not self.enter(_Rank.STARTS):
+            await self.wait(self.ask(_Rank.STARTS, self.now_s()))
         try:
             yield
         finally:
@@ -88,6 +91,13 @@ class Admission:
     def now_s(self) -> float:
         """Tell the time by which those who wait are in order."""
         return self._clock.monotonic()
+
+    def enter(self, rank: _Rank) -> bool:
+        """Take a place at once, where there is room and nobody waits for it."""
+        if self._line or not self._has_room(rank):
+            return False
+        self._works += 1
+        return True
 
     def ask(self, rank: _Rank, since: float) -> _Asker:
         """Get in line as one who asked at that time; whoever has room goes in at once."""
@@ -116,11 +126,12 @@ class Admission:
         self._fill()
 
     def _fill(self) -> None:
-        while self._line and self._works < self._works_max:
-            if self._line[0].rank is _Rank.BEGINS and self._calls >= self._calls_max:
-                return
+        while self._line and self._has_room(self._line[0].rank):
             self._works += 1
             heapq.heappop(self._line).let_in.set()
+
+    def _has_room(self, rank: _Rank) -> bool:
+        return self._works < self._works_max and (rank is not _Rank.BEGINS or self._calls < self._calls_max)
 
     def _give_up(self, asker: _Asker) -> None:
         if asker.let_in.is_set():
@@ -169,6 +180,9 @@ class Visit:
         await self._enter(_Rank.ANSWERED)
 
     async def _enter(self, rank: _Rank) -> None:
+        await anyio.lowlevel.checkpoint_if_cancelled()
+        if self.admission.enter(rank):
+            return
         asker = self.admission.ask(rank, self._since)
         if self._since == -math.inf:
             self.admission.let_in(asker)
@@ -187,17 +201,20 @@ class Turn:
     _is_in: bool = True
     _asides: int = 0
 
-    @asynccontextmanager
-    async def aside(self) -> AsyncIterator[None]:
+    def aside(self) -> AbstractAsyncContextManager[None]:
         """Wait for FreshBooks or for the partner's budget, and then for a place."""
+        return _Aside(self)
+
+    def step_aside(self) -> None:
+        """Begin to wait for others."""
         self._asides += 1
         self.end()
-        try:
-            yield
-        finally:
-            self._asides -= 1
-            if not self._asides:
-                await self._come_back()
+
+    async def step_back(self) -> None:
+        """Wait for others no more; the last of several that did waits for a place."""
+        self._asides -= 1
+        if not self._asides:
+            await self._come_back()
 
     def ahead(self) -> "Turn":
         """Make one for what goes on beside the effect and after it: it never takes a place."""
@@ -215,3 +232,18 @@ class Turn:
             self.visit.admission.leave()
         else:
             self._is_in = True
+
+
+class _Aside(AbstractAsyncContextManager[None]):
+    """A turn that is aside. No generator: every call of a poll makes two."""
+
+    def __init__(self, turn: Turn) -> None:
+        self._turn = turn
+
+    @override
+    async def __aenter__(self) -> None:
+        self._turn.step_aside()
+
+    @override
+    async def __aexit__(self, *_: object) -> None:
+        await self._turn.step_back()

@@ -19,8 +19,7 @@ async def count_pages(world: World, line: Line, effect: CountPages, policy: Pull
     """Ask the next listings of a fresh backfill for their lengths; what is counted survives a crash (C3)."""
     cursor = effect.cursor
     uncounted = cursor.queue[len(cursor.counts) :][: policy.pages_in_flight]
-    async with shown_if_ignored(world, effect, uncounted[0].resource):
-        totals = await _totals(line, uncounted)
+    totals = await shown_if_ignored(world, effect, uncounted[0].resource, _totals(line, uncounted))
     cursor = counted(cursor, totals, cursor.page_size)
     await world.store.save_cursor(effect.scope, cursor)
     return PagesStored(scope=effect.scope, cursor=cursor)

@@ -3,18 +3,21 @@
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final, assert_never
 
 from daemon.actors.admission import Turn, Visit
 from daemon.actors.callbacks import Callbacks, PacedCallbacks
 from daemon.actors.counting import count_pages
 from daemon.actors.limiter import Limiter, Line
-from daemon.actors.pull import list_accounts, pull_pages, reread_objects
+from daemon.actors.pull import list_accounts, pull_pages
 from daemon.actors.push import push_next
 from daemon.actors.read_ahead import ReadAhead
+from daemon.actors.reread import reread_objects
 from daemon.actors.verify import Verification
 from daemon.actors.world import World
 from daemon.core import events
+from daemon.core.backfill import Feed
 from daemon.core.backoff import backoff_delay
 from daemon.core.effects import (
     CountPages,
@@ -78,11 +81,22 @@ class Attempt:
 
 
 class Performer:
-    """Works for one supervisor, through its limiter; begins nothing more once `goes_on` says no."""
+    """Works for one supervisor, through its limiter; begins nothing more once `goes_on` says no.
 
-    def __init__(self, partner_id: PartnerId, world: World, limiter: Limiter, goes_on: Callable[[], bool]) -> None:
+    `may_go_on` tells of a feed whether the supervisor, had it its answer, would go on with it.
+    """
+
+    def __init__(
+        self,
+        partner_id: PartnerId,
+        world: World,
+        limiter: Limiter,
+        goes_on: Callable[[], bool],
+        may_go_on: Callable[[Feed], bool],
+    ) -> None:
         self._partner_id = partner_id
         self._goes_on = goes_on
+        self._may_go_on = may_go_on
         self._world = world
         self._limiter = limiter
         self._verification: Verification | None = None
@@ -149,7 +163,8 @@ class Performer:
             case CountPages():
                 return await count_pages(world, self._line(connection, turn), effect, policy.pull)
             case PullPages():
-                return await pull_pages(world, self._line(connection, turn), ahead, effect, policy.pull)
+                goes_on = partial(self._may_go_on, effect.cursor.feed)
+                return await pull_pages(world, self._line(connection, turn), ahead, effect, policy.pull, goes_on)
             case RereadObjects():
                 return await reread_objects(world, self._line(connection, turn), effect, policy.pull)
             case ListAccounts():

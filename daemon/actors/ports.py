@@ -55,11 +55,11 @@ class Accounting(Protocol):
     """
 
     async def list_page(
-        self, listing: Pass, page: int, page_size: int, answered: Callable[[], None] = lambda: None
+        self, listing: Pass, page: int, page_size: int, answered: Callable[[], bool] = lambda: False
     ) -> Page:
         """Fetch one page of a listing, items undecoded, invoices with their lines.
 
-        `answered` is told once the answer is here, so that the next page can be asked for while this one is read.
+        `answered` is told once the answer is here, and tells whether another page is asked for while this one is read.
         """
         ...
 

@@ -10,7 +10,7 @@ import anyio.lowlevel
 from daemon.actors.at_once import at_once
 from daemon.actors.limiter import Line
 from daemon.actors.ports import Accounting
-from daemon.actors.pull import read_snapshot
+from daemon.actors.reread import read_snapshot
 from daemon.actors.world import World
 from daemon.core.errors import FreshBooksNotFound
 from daemon.core.exchange import Claim, DecideInvoice, PaymentDraft

@@ -134,29 +134,33 @@ class ReadAhead:
             if len(self._unanswered) >= self._in_flight:
                 return
             if page not in self._answers and page not in self._under_way:
-                self._tasks.start_soon(self._fetch, self._run, page, self._begin(page))
+                self._tasks.start_soon(self._fetch_beside, self._run, page, self._begin(page))
 
     def _begin(self, page: int) -> anyio.CancelScope:
         self._unanswered.add(page)
         scope = self._under_way[page] = anyio.CancelScope()
         return scope
 
-    async def _fetch(self, run: _Run, page: int, scope: anyio.CancelScope) -> None:
-        answer: Page | Exception | None = None
-
-        def answered() -> None:
-            if self._under_way.get(page) is scope:
-                self._unanswered.discard(page)
-                self._fill()
-
+    async def _fetch_beside(self, run: _Run, page: int, scope: anyio.CancelScope) -> None:
+        """Fetch what may be forgotten meanwhile."""
         with scope:
-            try:
-                answer = await run.line(
-                    run.priority, lambda fb: fb.list_page(run.listing, page, run.page_size, answered)
-                )
-            except CALL_FAILURES as error:
-                answer = error
-        if answer is not None and self._under_way.get(page) is scope:
+            await self._fetch(run, page, scope)
+
+    async def _fetch(self, run: _Run, page: int, scope: anyio.CancelScope) -> None:
+        def answered() -> bool:
+            if self._under_way.get(page) is not scope:
+                return False
+            self._unanswered.discard(page)
+            others = len(self._unanswered)
+            self._fill()
+            return len(self._unanswered) > others
+
+        answer: Page | Exception
+        try:
+            answer = await run.line(run.priority, lambda fb: fb.list_page(run.listing, page, run.page_size, answered))
+        except CALL_FAILURES as error:
+            answer = error
+        if self._under_way.get(page) is scope:
             del self._under_way[page]
             self._unanswered.discard(page)
             self._answers[page] = answer

@@ -14,12 +14,13 @@ from daemon.actors.pulse import Pulse
 from daemon.actors.read_ahead import ReadAhead
 from daemon.actors.world import World
 from daemon.core import events
+from daemon.core.backfill import Feed
 from daemon.core.backoff import backoff_delay
 from daemon.core.effects import LaneEffect, StoreEffect
 from daemon.core.errors import StoreUnavailable
 from daemon.core.model import PartnerId
 from daemon.core.policy import Policy
-from daemon.core.schedule import lane_of, wake_at
+from daemon.core.schedule import lane_of, may_go_on, wake_at
 from daemon.core.state import Connection, NotConnected, State, shown
 from daemon.core.transition import restore, transition
 
@@ -44,7 +45,7 @@ class Supervisor:
         self._policy = policy
         self._limiter = world.limiters.of(partner_id, policy.rate)
         self._limiter.retune(policy.rate)
-        self._performer = Performer(partner_id, world, self._limiter, lambda: not self._draining)
+        self._performer = Performer(partner_id, world, self._limiter, lambda: not self._draining, self._may_go_on)
         self._spread: timedelta | None = spread
         self._retune_spread = timedelta(0)
         self._rung: set[str] = set()
@@ -167,6 +168,9 @@ class Supervisor:
         if self._visit is not None:
             self._visit.hurry()
 
+    def _may_go_on(self, feed: Feed) -> bool:
+        return not (self._draining or self._rung) and may_go_on(self._state, feed, self._world.clock.now())
+
     def _is_over(self) -> bool:
         return isinstance(self._state, NotConnected) or (self._draining and not self._is_busy() and not self._answers)
 
@@ -215,8 +219,7 @@ class Supervisor:
             case "policy":
                 return events.PolicyChanged(spread=self._retune_spread)
             case _:
-                connection = await self._connection()
-                return events.ConnectionChanged(connection=connection)
+                return events.ConnectionChanged(connection=await self._connection())
 
     async def _connection(self) -> Connection:
         """Read what is stored, together with no more others than Postgres can serve."""
@@ -232,8 +235,7 @@ class Supervisor:
     def _wait_s(self) -> float | None:
         if isinstance(self._state, NotConnected) or self._draining:
             return None
-        deadline = wake_at(self._state)
-        longest = WAIT_MAX.total_seconds()
+        deadline, longest = wake_at(self._state), WAIT_MAX.total_seconds()
         if deadline is None:
             return longest
         now = self._world.clock.now()

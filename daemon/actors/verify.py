@@ -18,7 +18,7 @@ import anyio
 import anyio.lowlevel
 
 from daemon.actors.limiter import Line
-from daemon.actors.pull import SnapshotUnstable
+from daemon.actors.reread import SnapshotUnstable
 from daemon.actors.verify_again import Suspect, judge_again
 from daemon.actors.world import World
 from daemon.core.backfill import Cursor, Feed, Pass

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import assert_never
 
 from daemon.actors.limiter import Line
-from daemon.actors.pull import read_snapshot
+from daemon.actors.reread import read_snapshot
 from daemon.actors.world import World
 from daemon.core.errors import FreshBooksNotFound
 from daemon.core.model import CustomerId, FbPaymentId, InvoiceId, Resource, Scope, Snapshot

@@ -67,6 +67,16 @@ def wake_at(state: State) -> datetime | None:
     return min((_held(lane, at) for lane, at in wishes if at is not None and not lane.busy), default=None)
 
 
+def may_go_on(state: State, feed: Feed, now: datetime) -> bool:
+    """Tell whether a poll that found nothing new may take the feed's next listing: nothing more urgent is due.
+
+    What is read once, and in long runs, is stored page by page instead: a crash there costs more than a few calls.
+    """
+    if isinstance(state, NotConnected) or feed not in _LIVE_FEEDS or not _may_work(state):
+        return False
+    return _due_pulls(state, now)[:1] == [feed]
+
+
 def lane_of(state: Syncing, lane: Lane) -> LaneState:
     """Read one lane."""
     match lane:

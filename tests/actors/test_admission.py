@@ -128,7 +128,7 @@ async def test_nothing_more_is_begun_while_so_many_calls_are_under_way() -> None
         for number in range(5):
             group.start_soon(found.ask, str(number), 10.0)
         await anyio.sleep(9)
-        assert found.began == ["0", "1", "2"]  # the third had begun when the second made its call
+        assert found.began == ["0", "1"]
         await anyio.sleep(2)
         assert "4" in found.began
 

@@ -37,7 +37,7 @@ class Listings:
     most: int = 0
     failing: set[int] = field(default_factory=set)
 
-    async def list_page(self, listing: Pass, page: int, page_size: int, answered: Callable[[], None]) -> Page:
+    async def list_page(self, listing: Pass, page: int, page_size: int, answered: Callable[[], bool]) -> Page:
         self.asked.append(page)
         self.open += 1
         self.most = max(self.most, self.open)

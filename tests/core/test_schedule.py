@@ -9,8 +9,8 @@ import pytest
 from daemon.core.backfill import Cursor, Feed, Pass
 from daemon.core.effects import CountPages, Effect, EnsureCallbacks, LaneEffect, ListAccounts, PullPages, RereadObjects
 from daemon.core.model import Resource
-from daemon.core.schedule import EPOCH, lane_of, start_work, wake_at, with_cursor, with_lane
-from daemon.core.state import Connection, Lane, LaneState, NotConnected, Schedule, Syncing, cursor_of
+from daemon.core.schedule import EPOCH, lane_of, may_go_on, start_work, wake_at, with_cursor, with_lane
+from daemon.core.state import Connection, Lane, LaneState, NotConnected, Schedule, State, Syncing, cursor_of
 from tests.core.supervisors import (
     NOW,
     POLICY,
@@ -104,6 +104,39 @@ ORDER: list[tuple[str, Syncing, Effect]] = [
 @pytest.mark.parametrize(("state", "effect"), [row[1:] for row in ORDER], ids=[row[0] for row in ORDER])
 def test_the_pull_lane_reads_first_things_first(state: Syncing, effect: Effect) -> None:
     assert started(state) == [effect]
+
+
+POLLING = in_flight(with_cursors(settled(), RUNS[Feed.INVOICES]), Lane.PULL)
+GOES_ON: list[tuple[str, State, Feed, bool]] = [
+    ("a poll goes on with its next listing", POLLING, Feed.INVOICES, True),
+    (
+        "not while an object is asked for",
+        replace(POLLING, schedule=replace(POLLING.schedule, reread_at=NOW)),
+        Feed.INVOICES,
+        False,
+    ),
+    ("not while a more urgent feed is due", with_cursors(POLLING, RUNS[Feed.PAYMENTS]), Feed.INVOICES, False),
+    (
+        "not while paused",
+        replace(POLLING, connection=replace(POLLING.connection, paused=True)),
+        Feed.INVOICES,
+        False,
+    ),
+    ("not without a token", replace(POLLING, schedule=Schedule()), Feed.INVOICES, False),
+    ("not once disconnected", NotConnected(partner_id=SCOPE.partner_id), Feed.INVOICES, False),
+    *(
+        (f"the {feed} is stored page by page", with_cursors(calm(pending_connection()), RUNS[feed]), feed, False)
+        for feed in (Feed.BACKFILL, Feed.CLOSING)
+    ),
+    ("the census is stored page by page", with_cursors(settled(), RUNS[Feed.CENSUS]), Feed.CENSUS, False),
+]
+
+
+@pytest.mark.parametrize(("state", "feed", "goes_on"), [row[1:] for row in GOES_ON], ids=[row[0] for row in GOES_ON])
+def test_a_poll_that_found_nothing_new_goes_on_while_nothing_more_urgent_is_due(
+    state: State, feed: Feed, *, goes_on: bool
+) -> None:
+    assert may_go_on(state, feed, NOW) is goes_on
 
 
 def test_a_feed_that_is_due_interrupts_a_backfill_between_two_pages_and_loses_none_of_it() -> None:

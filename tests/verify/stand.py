@@ -14,8 +14,9 @@ from daemon.actors.admission import Admission
 from daemon.actors.callbacks import Doorbell
 from daemon.actors.limiter import Limiter, Limiters, Line
 from daemon.actors.ports import Accounting
-from daemon.actors.pull import list_accounts, reread_objects
+from daemon.actors.pull import list_accounts
 from daemon.actors.push import push_next
+from daemon.actors.reread import reread_objects
 from daemon.actors.verify import Verification
 from daemon.actors.world import World
 from daemon.adapters.freshbooks.callbacks import FreshBooksCallbacks

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from daemon.actors.pull import reread_objects
+from daemon.actors.reread import reread_objects
 from daemon.core.effects import RereadObjects
 from daemon.core.verify import DriftKind, Outcome, outcome_of
 from daemon.sandbox.chart import by_number

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from daemon.actors import pull
+from daemon.actors import reread
 from tests.postgres import PostgresServers
 from tests.whole.stage import Site, opened_site
 
@@ -14,7 +14,7 @@ from tests.whole.stage import Site, opened_site
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits that no policy shortens."""
     for name in ("SNAPSHOT_RETRY", "REFUSED_RETRY"):
-        monkeypatch.setattr(pull, name, timedelta(milliseconds=100))
+        monkeypatch.setattr(reread, name, timedelta(milliseconds=100))
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from daemon.actors.limiter import Limiters, Line
-from daemon.actors.pull import read_snapshot
+from daemon.actors.reread import read_snapshot
 from daemon.adapters.freshbooks.calls import Call
 from daemon.core.invoice_rules import decide_snapshot
 from daemon.core.model import IssueKind, PushState, Resource

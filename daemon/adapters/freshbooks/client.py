@@ -86,7 +86,7 @@ class FreshBooksAccount:
     # ---- reading -----------------------------------------------------------------------------------------------------
 
     async def list_page(
-        self, listing: Pass, page: int, page_size: int, answered: Callable[[], None] = lambda: None
+        self, listing: Pass, page: int, page_size: int, answered: Callable[[], bool] = lambda: False
     ) -> Page:
         """Fetch one page of a listing, items undecoded, invoices with their lines; tell once it has been `answered`.
 
@@ -96,8 +96,8 @@ class FreshBooksAccount:
         params = params_of(listing, page, min(page_size, PAGE_SIZE))
         answer = await self._get(PATHS[listing.resource], params)
         reading = Reading(began_at=began_at, finished_at=self.now())
-        answered()
-        await anyio.lowlevel.checkpoint()  # whoever asks for the next page does so before this one is read
+        if answered():
+            await anyio.lowlevel.checkpoint()  # whoever asks for the next page does so before this one is read
         rows = split(listing.resource, answer)
         check_rows(listing, page, rows)
         return Page(
