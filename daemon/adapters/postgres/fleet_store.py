@@ -54,7 +54,7 @@ def _row(row: asyncpg.Record) -> FleetRow:
         paused=row["paused"],
         percent=_percent(status, cursors),
         last_success_at=row["last_success_at"],
-        succeeded_at={_FEEDS[feed]: _time(cursor) for feed, cursor in cursors.items() if _is_finished(feed, cursor)},
+        ended_at=tuple(_ended_at(cursors.get(feed)) for feed in Feed),
         running=frozenset(_FEEDS[feed] for feed, cursor in cursors.items() if _is_running(feed, cursor)) or _NONE,
         unpushed=row["unpushed"],
         oldest_unpushed_at=row["oldest_unpushed_at"],
@@ -74,13 +74,9 @@ def _percent(status: ConnectionStatus, cursors: Mapping[str, Mapping[str, Any]])
     return min(percent, 99)
 
 
-def _is_finished(feed: str, cursor: Mapping[str, Any]) -> bool:
-    return feed in _FEEDS and bool(cursor["finished_at"])
-
-
 def _is_running(feed: str, cursor: Mapping[str, Any]) -> bool:
     return feed in _FEEDS and bool(cursor["began_at"]) and not cursor["finished_at"]
 
 
-def _time(cursor: Mapping[str, Any]) -> datetime:
-    return datetime.fromisoformat(cursor["finished_at"])
+def _ended_at(cursor: Mapping[str, Any] | None) -> datetime | None:
+    return datetime.fromisoformat(cursor["finished_at"]) if cursor and cursor["finished_at"] else None
