@@ -150,6 +150,7 @@ class Supervisor:
                 if self._is_over():
                     return None
                 event = await self._heard()
+            self._has_looked = True
             wait_s = self._wait_s()
             return wait_s
         finally:
@@ -257,7 +258,6 @@ class Supervisor:
                 effects = await self._step(await self._next_event())
             ahead.forget()
         self._visit = None
-        self._has_looked = True
 
     async def _step(self, event: events.Event) -> Sequence[LaneEffect]:
         """Take one step and store what it has to; what is left of its effects is for the lanes."""

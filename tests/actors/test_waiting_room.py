@@ -10,7 +10,7 @@ import anyio
 from daemon.actors.admission import Turn
 from daemon.actors.root import STALLED_AFTER
 from daemon.actors.waiting_room import IN_LINE_MAX
-from daemon.core.model import Resource
+from daemon.core.model import PartnerId, Resource
 from daemon.core.policy import Policy
 from tests.actors.stage import ActorStage, running
 
@@ -100,3 +100,14 @@ async def test_a_policy_alone_wakes_nobody() -> None:
         assert not woken
         assert {child.supervisor.policy for child in stage.root._children.values()} == {changed}
         assert not any(child.supervisor.is_rung for child in stage.root._children.values())
+
+
+async def test_who_has_looked_and_found_nothing_to_do_stands_back_no_more() -> None:
+    stage = ActorStage(1)
+    stage.connect(0)
+    stage.touch(0, paused=True, push_open=False)
+    async with running(stage):
+        await anyio.sleep(1)
+        assert stage.root._waiting.stands_back(PartnerId("pt_1"))
+        await anyio.sleep(600)
+        assert not stage.root._waiting.stands_back(PartnerId("pt_1"))

@@ -54,7 +54,7 @@ def _row(row: asyncpg.Record) -> FleetRow:
         paused=row["paused"],
         percent=_percent(status, cursors),
         last_success_at=row["last_success_at"],
-        ended_at=tuple(_ended_at(cursors.get(feed)) for feed in Feed),
+        ended_at=tuple(_ended_at(cursors.get(feed)) for feed in _FEEDS),
         running=frozenset(_FEEDS[feed] for feed, cursor in cursors.items() if _is_running(feed, cursor)) or _NONE,
         unpushed=row["unpushed"],
         oldest_unpushed_at=row["oldest_unpushed_at"],
