@@ -30,7 +30,7 @@ class FleetRow:
     paused: bool = False
     percent: int = 0
     last_success_at: datetime | None = None
-    ended_at: tuple[datetime | None, ...] = ()
+    ended_at: tuple[datetime | None, ...] = (None,) * len(Feed)
     running: frozenset[Feed] = frozenset()
     unpushed: int = 0
     oldest_unpushed_at: datetime | None = None
@@ -43,7 +43,7 @@ class FleetRow:
     @property
     def succeeded_at(self) -> Mapping[Feed, datetime]:
         """When the last run of each feed ended, as far as it has; in the row it would be ten thousand mappings."""
-        return {feed: at for feed, at in zip(Feed, self.ended_at, strict=False) if at is not None}
+        return {feed: at for feed, at in zip(Feed, self.ended_at, strict=True) if at is not None}
 
     @property
     def open_issues(self) -> int:
