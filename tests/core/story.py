@@ -229,6 +229,24 @@ def story(total: int | str = 100, **changes: Any) -> Story:
     return begun
 
 
+def paid_by_cheque(total: int = 100) -> Story:
+    """Begin with an invoice that is frozen: a bookkeeper's payment settled it."""
+    told = story(total)
+    told.books.type_payment(total)
+    told.read()
+    assert told.is_frozen()
+    return told
+
+
+def paid_by_platform(total: int = 100) -> Story:
+    """Begin with an invoice that is frozen: a payment of ours settled it."""
+    told = story(total)
+    told.pay("A", total)
+    told.settle()
+    assert told.is_frozen()
+    return told
+
+
 def _timeless(seen: tuple[dict[str, tuple[Push, ...]], object, object, object]) -> object:
     pushes = {
         payment_id: [replace(push, not_before=None, deadline_at=None) for push in generations]

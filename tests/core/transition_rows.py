@@ -78,21 +78,9 @@ ROWS: list[Row] = [
     ("not connected, nothing to verify", NOBODY, events.VerifierArrived(), NOBODY, []),
     ("not connected, no interval to change", NOBODY, events.PolicyChanged(), NOBODY, []),
     ("not connected, nothing to drain", NOBODY, events.DrainAsked(), NOBODY, []),
-    (
-        "still not connected",
-        NOBODY,
-        events.ConnectionChanged(connection=gone_connection()),
-        NOBODY,
-        [],
-    ),
+    ("still not connected", NOBODY, events.ConnectionChanged(connection=gone_connection()), NOBODY, []),
     ("woken too early, nothing happens", settled(), events.Woke(), settled(), []),
-    (
-        "woken for a push",
-        settled(push_at=NOW),
-        events.Woke(),
-        in_flight(settled(push_at=NOW), Lane.PUSH),
-        [PUSH],
-    ),
+    ("woken for a push", settled(push_at=NOW), events.Woke(), in_flight(settled(push_at=NOW), Lane.PUSH), [PUSH]),
     (
         "a payment is pushed at once",
         settled(),
@@ -268,13 +256,7 @@ ROWS: list[Row] = [
         settled(),
         [],
     ),
-    (
-        "revoked tokens end the connection",
-        in_flight(calm(ENDING), Lane.AUTH),
-        events.TokenRevoked(),
-        NOBODY,
-        [],
-    ),
+    ("revoked tokens end the connection", in_flight(calm(ENDING), Lane.AUTH), events.TokenRevoked(), NOBODY, []),
     (
         "revoking waits for what is in flight",
         in_flight(idle(ENDING), Lane.PULL),
