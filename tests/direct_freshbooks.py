@@ -126,7 +126,7 @@ class DirectCaller(Caller):
         account = self.sandbox.directory.accounts[parts[2]]
         if parts[3] == "journal_entries":
             return self._journal(account, call)
-        resource = next(row for row in RESOURCES if row.path == f"{parts[3]}/{parts[4]}")
+        resource = _RESOURCES[f"{parts[3]}/{parts[4]}"]
         query = _read_query(tuple(call.params))
         view = self.sandbox.view(account, query.includes)
         if call.method == "POST":
@@ -158,6 +158,7 @@ class DirectCaller(Caller):
 
 
 LIST_PARTS = 5
+_RESOURCES = {resource.path: resource for resource in RESOURCES}
 
 
 @lru_cache(maxsize=1000)

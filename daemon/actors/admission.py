@@ -160,6 +160,7 @@ class Visit:
         now = self.admission.now_s()
         if now >= self._renewed_at:
             self._since, self._renewed_at = now, math.inf
+        await anyio.lowlevel.checkpoint_if_cancelled()
         await self._enter(_Rank.BEGINS)
         self.is_served = True
         self._renewed_at = min(self._renewed_at, self.admission.now_s() + SERVED_S)
@@ -180,7 +181,6 @@ class Visit:
         await self._enter(_Rank.ANSWERED)
 
     async def _enter(self, rank: _Rank) -> None:
-        await anyio.lowlevel.checkpoint_if_cancelled()
         if self.admission.enter(rank):
             return
         asker = self.admission.ask(rank, self._since)

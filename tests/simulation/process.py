@@ -75,10 +75,6 @@ class Gate:
         self.crossed(what)
         return self.opened is None
 
-    async def passes(self, what: str) -> None:
-        if not self.cross(what):
-            await self.wait()
-
     async def wait(self) -> None:
         """Stand before a closed gate."""
         while self.opened is not None:
@@ -133,9 +129,11 @@ class GatedCaller:
         self._gate = gate
 
     async def call(self, call: Call, **named: Any) -> Answer:
-        await self._gate.passes(f"{call.method}")
+        if not self._gate.cross(call.method):
+            await self._gate.wait()
         answer: Answer = await self._inner.call(call, **named)
-        await self._gate.passes(f"{call.method} answered")
+        if not self._gate.cross(f"{call.method} answered"):
+            await self._gate.wait()
         return answer
 
 
