@@ -23,7 +23,7 @@ from daemon.sandbox.errors import ApiError, Family, error_body
 from daemon.sandbox.listing import Context, ListQuery, list_page, parse_query
 from daemon.sandbox.options import SandboxOptions
 from daemon.sandbox.rendering import page_bytes, single
-from daemon.sandbox.resources import RESOURCES
+from daemon.sandbox.resources import RESOURCES, Resource
 from daemon.sandbox.sandbox import Sandbox
 from daemon.sandbox.wire import ledger_json
 from daemon.sandbox.wire_journal import detail_json, legacy_entry_json
@@ -72,11 +72,12 @@ class DirectCaller(Caller):
     before: Weather
     after: Weather
     asked: list[Call]
+    shown: dict[tuple[str, tuple[tuple[str, str], ...]], tuple[tuple[object, ...], bytes]]
 
     @staticmethod
     def over(sandbox: Sandbox, before: Weather = lambda _: None, after: Weather = lambda _: None) -> "DirectCaller":
         caller = DirectCaller(session=_Session(), base_url="", user_agent="test")  # type: ignore[arg-type]
-        for name, value in (("sandbox", sandbox), ("before", before), ("after", after), ("asked", [])):
+        for name, value in (("sandbox", sandbox), ("before", before), ("after", after), ("asked", []), ("shown", {})):
             object.__setattr__(caller, name, value)
         return caller
 
@@ -122,26 +123,39 @@ class DirectCaller(Caller):
         parts = call.path.strip("/").split("/")
         if parts[1] == "businesses":
             books = next(a.books for a in self.sandbox.directory.accounts.values() if a.business_uuid == parts[2])
-            return json.dumps({"data": [ledger_json(books, row) for row in books.ledger.values()]}).encode()
+            return msgspec.json.encode({"data": [ledger_json(books, row) for row in books.ledger.values()]})
         account = self.sandbox.directory.accounts[parts[2]]
         if parts[3] == "journal_entries":
             return self._journal(account, call)
-        resource = _RESOURCES[f"{parts[3]}/{parts[4]}"]
+        resource, key = _RESOURCES[f"{parts[3]}/{parts[4]}"], int(parts[5]) if len(parts) > LIST_PARTS else None
+        if call.method == "GET":
+            return self._shown(account, call, resource, key)
         query = _read_query(tuple(call.params))
+        operation = f"{resource.singular}.{'create' if call.method == 'POST' else 'update'}"
+        body = msgspec.json.decode(call.body or b"{}")[resource.singular]
+        row = self.sandbox.write(account, operation, key, body)
+        return single(resource.singular, resource.render(self.sandbox.view(account, query.includes), row))
+
+    def _shown(self, account: Account, call: Call, resource: Resource, key: int | None) -> bytes:
+        """What a read shows, made anew only when the books, the day or a switch have changed since."""
+        books, asked = account.books, (call.path, tuple(call.params))
+        query = _read_query(asked[1])
         view = self.sandbox.view(account, query.includes)
-        if call.method == "POST":
-            body = msgspec.json.decode(call.body or b"{}")[resource.singular]
-            row = self.sandbox.write(account, f"{resource.singular}.create", None, body)
-            return single(resource.singular, resource.render(view, row))
-        if call.method == "PUT":
-            body = msgspec.json.decode(call.body or b"{}")[resource.singular]
-            row = self.sandbox.write(account, f"{resource.singular}.update", int(parts[5]), body)
-            return single(resource.singular, resource.render(view, row))
-        if len(parts) > LIST_PARTS:
-            return single(resource.singular, resource.render(view, resource.find(account.books, int(parts[5]))))
-        context = Context(books=account.books, today=view.today)
-        page = list_page(resource.path, resource.listing, context, query, account.selections)
-        return page_bytes(resource.plural, [resource.render(view, row) for row in page.rows], page)
+        shelves = (books.clients, books.invoices, books.payments, books.credits, books.incomes)
+        state = (view.today, *(shelf.version for shelf in shelves), *books.switches.as_dict().values())
+        known = self.shown.get(asked)
+        if known is not None and known[0] == state:
+            return known[1]
+        if len(self.shown) >= SHOWN_MAX:
+            self.shown.clear()
+        if key is None:
+            context = Context(books=books, today=view.today)
+            page = list_page(resource.path, resource.listing, context, query, account.selections)
+            body = page_bytes(resource.plural, [resource.render(view, row) for row in page.rows], page)
+        else:
+            body = single(resource.singular, resource.render(view, resource.find(books, key)))
+        self.shown[asked] = (state, body)
+        return body
 
     def _journal(self, account: Account, call: Call) -> bytes:
         if call.method == "POST":
@@ -158,6 +172,7 @@ class DirectCaller(Caller):
 
 
 LIST_PARTS = 5
+SHOWN_MAX = 300
 _RESOURCES = {resource.path: resource for resource in RESOURCES}
 
 
