@@ -88,6 +88,7 @@ class Work:
         (invoice,) = await books.unpaid(partner)
         await books.pay(partner, invoice, "pay_1")
         await eventually(lambda: books.recorded(partner, "pay_1"), within_s=60)
+        await eventually(self._is_equal, within_s=30)  # the record is in FreshBooks before its invoice is read again
         outcome = Outcome(
             differences=await books.differences(partner),
             recorded=len(await books.recorded(partner, "pay_1")),
