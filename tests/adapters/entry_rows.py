@@ -80,7 +80,7 @@ def planned(taken: EntryClaim, now: datetime = NOW) -> EntryPush:
 
 
 async def listed_anew_while_one_looks(store: Store, scope: Scope, now: datetime, *, looked_before: bool) -> None:
-    """Have a due payout looked at without the bank account; it must go by the listing that comes meanwhile.
+    """Have a due payout looked at without the bank account, and begun if the listing that comes meanwhile lets it go.
 
     What is looked at once a day must not be put off by a look that saw less than what has just woken it.
     """

@@ -189,6 +189,7 @@ async def test_a_listing_that_shows_an_account_is_not_forgotten_by_who_looks_on_
     await set_up(books)
     await pay_out(books)
     await listed_anew_while_one_looks(books.store, SCOPE, NOW, looked_before=looked_before)
+    assert [row[:2] for row in await pushes(books, EntryKind.PAYOUT)] == [(1, "sending")]
 
 
 @pytest.mark.parametrize("looked_before", [False, True])
@@ -198,6 +199,7 @@ async def test_nor_is_it_in_the_memory_of_the_actors_tests(looked_before: bool) 
     stage.store.choose_accounts(stage.scope().partner_id, CHOICE)
     pay_out_on(stage, member("100.00"))
     await listed_anew_while_one_looks(stage.store, stage.scope(), stage.clock.now(), looked_before=looked_before)
+    assert stage.rows().entries.pushes[EntryKind.PAYOUT, "po_1", 1].state is PushState.SENDING
 
 
 async def test_another_choice_clears_the_issue_about_the_account_that_is_gone(books: Books) -> None:

@@ -65,12 +65,11 @@ async def shared(books: Books, *shares: int) -> None:
     await eventually(is_so, within_s=30)
 
 
-async def taken_over(books: Books, killed: Program, survivor: Program) -> None:
-    """Kill one of two daemons that share the partners: in the bound of a take-over the other one holds all."""
+async def taken_over(books: Books, killed: Program, survivor: Program) -> tuple[float, float]:
+    """Kill one of two daemons; tell after how many seconds the other holds its partners, and how many it counts."""
     clock = SystemClock()
     await shared(books, PARTNERS // 2, PARTNERS // 2)
     killed.send(signal.SIGKILL)
     began = clock.monotonic()
     await shared(books, PARTNERS)
-    assert clock.monotonic() - began < TAKEOVER_S
-    assert await survivor.metric("syncd_lease_takeovers_total") == PARTNERS // 2
+    return clock.monotonic() - began, await survivor.metric("syncd_lease_takeovers_total")

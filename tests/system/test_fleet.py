@@ -48,13 +48,16 @@ async def test_a_killed_daemon_s_partners_are_taken_over_within_seconds(database
         daemons(tmp_path, books.settings(QUICK), "a", "b") as (killed, survivor),
     ):
         partners = await connected(books)
-        await taken_over(books, killed, survivor)
+        seconds, takeovers = await taken_over(books, killed, survivor)
+        assert seconds < TAKEOVER_S
+        assert takeovers == PARTNERS // 2
         for partner in partners:
             (invoice,) = await books.unpaid(partner)
             await books.pay(partner, invoice, f"pay_{partner.partner_id}")
         for partner in partners:
             payment = f"pay_{partner.partner_id}"
             await eventually(partial(books.recorded, partner, payment), within_s=20)
+            assert len(await books.recorded(partner, payment)) == 1
 
 
 async def test_a_page_is_live_at_whichever_daemon_it_is_open(database: str, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from tests.nats_server import nats_server
 from tests.polling import eventually
 from tests.system.books import opened_books
-from tests.system.fleet import QUICK, connected, daemons, taken_over
+from tests.system.fleet import PARTNERS, QUICK, TAKEOVER_S, connected, daemons, taken_over
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -22,7 +22,9 @@ async def test_daemons_on_nats_take_over_from_one_another_and_go_on_after_nats_w
             settings = books.settings(f'{QUICK}\n[leases]\nnats = "{server.url}"')
             async with daemons(tmp_path, settings, "a", "b") as (killed, survivor):
                 partners = await connected(books)
-                await taken_over(books, killed, survivor)
+                seconds, takeovers = await taken_over(books, killed, survivor)
+                assert seconds < TAKEOVER_S
+                assert takeovers == PARTNERS // 2
 
                 server.kill()
                 away = await survivor.line("leases_unreachable")
